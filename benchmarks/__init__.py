@@ -1,0 +1,1 @@
+"""One file a question; each prints a ratio against a named peer."""

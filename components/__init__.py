@@ -1,0 +1,1 @@
+"""TFX components of the retraining pipeline, one folder each."""

@@ -1,0 +1,1 @@
+"""Airflow DAGs; nothing here imports TensorFlow."""

@@ -1,0 +1,31 @@
+"""Errors that a person can act on: what went wrong, where, and the fix."""
+
+from __future__ import annotations
+
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 78  # EX_CONFIG of sysexits.h: a retry can't help
+
+
+class UpcycleError(Exception):
+    """An error with three parts, printed without a traceback."""
+
+    exit_code = EXIT_FAILED
+
+    def __init__(self, what: str, where: str, fix: str) -> None:
+        super().__init__(what, where, fix)
+        self.what = what
+        self.where = where
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  where: {self.where}\n  fix:   {self.fix}"
+
+
+class BadInput(UpcycleError):
+    """The user's input can't be used; running again unchanged can't help (exit code 78)."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class Failed(UpcycleError):
+    """The work itself failed, for example a proof or a balance of totals (exit code 1)."""

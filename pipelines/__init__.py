@@ -1,0 +1,1 @@
+"""What runs, in which order: specs, plans, runs, lineage and the command line."""
