@@ -1,0 +1,1 @@
+"""ConfigValidator: pipeline.config in, resolved pipeline.config and findings out."""

@@ -1,0 +1,36 @@
+"""What ConfigValidator does when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+
+from components.config_validator.overrides import parse_overrides
+from components.config_validator.resolve import resolve
+
+
+class Executor(base_executor.BaseExecutor):
+    """Checks the config and writes the resolved one; see resolve.py."""
+
+    def Do(  # noqa: N802 (TFX's name)
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Fills `resolved_config`; raises BadInput as `resolve` does."""
+        output = artifact_utils.get_single_instance(output_dict["resolved_config"])
+        resolved = resolve(
+            Path(exec_properties["pipeline_config"]),
+            Path(exec_properties["label_map"]),
+            parse_overrides(exec_properties["overrides"]),
+            Path(output.uri),
+        )
+        for finding in resolved.findings:
+            print(finding, flush=True)
+        output.set_int_custom_property("findings", len(resolved.findings))
+        output.set_int_custom_property("safe_fixes", sum(finding.safe for finding in resolved.findings))

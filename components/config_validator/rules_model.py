@@ -1,0 +1,159 @@
+"""Rules about the model: can it be built, and is it the model that the checkpoint holds?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from components.config_validator.findings import Change
+from components.config_validator.subject import Problem, Subject
+from detection.config.architectures import SUPPORTED, architecture_of, nearest_supported
+
+_LARGE_IMAGE_PIXELS = 640 * 640
+_SMALL_IMAGE_SIDE = 33
+_EMBEDDED_FEATURE_MAPS = 5
+_PARTS = {
+    "anchor_generator": "ssd_anchor_generator",
+    "box_coder": "faster_rcnn_box_coder",
+    "box_predictor": "convolutional_box_predictor",
+    "matcher": "argmax_matcher",
+}
+
+
+def num_classes_is_the_label_maps(subject: Subject) -> Iterator[Problem]:
+    """The class head must have a column for each id of the label map."""
+    field = f"model.{subject.kind}.num_classes"
+    if subject.label_map is None and subject.num_classes == 0:
+        yield Problem("error", "num_classes is not set", field, "a detector needs a class", "num_classes: 1")
+    if subject.label_map is None or subject.num_classes in (None, subject.label_map.num_classes):
+        return
+    wanted = subject.label_map.num_classes
+    yield Problem(
+        "error",
+        f"num_classes is {subject.num_classes}, but the highest id of the label map is {wanted}",
+        field,
+        "ids above num_classes train as nothing and give NaN losses; columns without a class cost time",
+        f"num_classes: {wanted}",
+        (Change(field=field, value=wanted),),
+    )
+
+
+def num_classes_is_the_checkpoints(subject: Subject) -> Iterator[Problem]:
+    """With another number of classes the checkpoint's class head can't be taken over."""
+    wanted = subject.num_classes if subject.label_map is None else subject.label_map.num_classes
+    if subject.checkpoint_num_classes in (None, wanted):
+        return
+    yield Problem(
+        "info",
+        f"the checkpoint has {subject.checkpoint_num_classes} classes, the new model {wanted}",
+        f"model.{subject.kind}.num_classes",
+        "the shapes of the class head differ; backbone, feature maps and box head are taken over",
+        "nothing to do: the class head starts fresh",
+    )
+
+
+def architecture_is_supported(subject: Subject) -> Iterator[Problem]:
+    """There must be a native model of this feature extractor."""
+    architecture = architecture_of(subject.config.model)
+    if (subject.kind == "ssd" and architecture in SUPPORTED) or architecture == "ssd":
+        return  # an ssd without a type is feature_extractor_is_there's
+    nearest = nearest_supported(architecture)
+    keras_twin = architecture.endswith("_keras")
+    yield Problem(
+        "error",
+        f"{subject.kind} with {architecture} is not supported",
+        f"model.{subject.kind}.feature_extractor.type",
+        "this is a TF2 config; a TF1 checkpoint does not fit it"
+        if keras_twin
+        else f"there is a native model for {', '.join(SUPPORTED)}",
+        f"give the TF1 config that the checkpoint was trained with; the nearest supported is {nearest}",
+    )
+
+
+def feature_extractor_is_there(subject: Subject) -> Iterator[Problem]:
+    """Without a feature extractor type there is no model to build."""
+    if subject.ssd is None or subject.ssd.feature_extractor.type:
+        return
+    yield Problem(
+        "error",
+        "the model has no feature_extractor type",
+        "model.ssd.feature_extractor",
+        "it says which backbone the checkpoint's variables belong to",
+        'add feature_extractor { type: "ssd_mobilenet_v2" ... } as in the config of the training',
+    )
+
+
+def image_size_is_usable(subject: Subject) -> Iterator[Problem]:
+    """SSD anchors are made for one image size, so the resizer must give one."""
+    if subject.ssd is None:
+        return
+    field = "model.ssd.image_resizer"
+    kind = subject.ssd.image_resizer.WhichOneof("image_resizer_oneof")
+    if kind != "fixed_shape_resizer":
+        yield Problem(
+            "error",
+            f"image_resizer is {kind or 'missing'}",
+            f"{field}.{kind}" if kind else field,
+            "the native SSD models need one input size",
+            "use fixed_shape_resizer with the height and width of the training",
+        )
+        return
+    resizer, field = subject.ssd.image_resizer.fixed_shape_resizer, f"{field}.{kind}"
+    size = f"{resizer.width}x{resizer.height} pixels"
+    if min(resizer.height, resizer.width) < _SMALL_IMAGE_SIDE:
+        yield Problem(
+            "error",
+            f"images of {size} are too small",
+            field,
+            f"below {_SMALL_IMAGE_SIDE} pixels the coarser feature maps have no cell",
+            "use the height and width of the training, such as 300",
+        )
+    elif resizer.height * resizer.width > _LARGE_IMAGE_PIXELS:
+        yield Problem(
+            "warning",
+            f"images of {size} need much memory and time",
+            field,
+            "cost grows with the number of pixels: four times that of 300x300 at 600x600",
+            "keep it where objects are small and there is a GPU; else train at the checkpoint's own size",
+        )
+    if resizer.convert_to_grayscale:
+        yield Problem(
+            "error",
+            "convert_to_grayscale is set",
+            f"{field}.convert_to_grayscale",
+            "the backbone's first convolution takes three channels",
+            "remove convert_to_grayscale; grey pictures are read as RGB",
+        )
+
+
+def parts_are_supported(subject: Subject) -> Iterator[Problem]:
+    """Each part of the SSD must be of the kind that the native model has."""
+    if subject.ssd is None or architecture_of(subject.config.model) not in SUPPORTED:
+        return
+    for part, wanted in _PARTS.items():
+        kind = getattr(subject.ssd, part).WhichOneof(f"{part}_oneof")
+        if kind != wanted:
+            field = f"model.ssd.{part}"
+            yield Problem(
+                "error",
+                f"{part} is {kind or 'missing'}",
+                f"{field}.{kind}" if kind else field,
+                f"the native model of {architecture_of(subject.config.model)} has {wanted} only",
+                f"use {wanted}, as in the config of the training",
+            )
+
+
+def anchors_fit_feature_maps(subject: Subject) -> Iterator[Problem]:
+    """Each feature map needs its anchors."""
+    if subject.ssd is None or not subject.ssd.anchor_generator.HasField("ssd_anchor_generator"):
+        return
+    embedded = architecture_of(subject.config.model) == "embedded_ssd_mobilenet_v1"
+    maps = _EMBEDDED_FEATURE_MAPS if embedded else subject.ssd.feature_extractor.num_layers
+    layers = subject.ssd.anchor_generator.ssd_anchor_generator.num_layers
+    if layers != maps:
+        yield Problem(
+            "error",
+            f"anchors for {layers} feature maps, but the feature extractor has {maps}",
+            "model.ssd.anchor_generator.ssd_anchor_generator.num_layers",
+            "the number of anchors must equal the number of predictions",
+            f"num_layers: {maps}",
+        )

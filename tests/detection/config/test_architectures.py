@@ -1,0 +1,41 @@
+"""The lists that lint reads without TensorFlow are those of the code that does the work."""
+
+from __future__ import annotations
+
+from detection.config import protos
+from detection.config.architectures import AUGMENTATIONS, SUPPORTED, architecture_of, nearest_supported
+
+
+def test_supported_architectures_are_the_builders() -> None:
+    from detection import builder
+
+    assert set(builder.SUPPORTED) == set(SUPPORTED)
+
+
+def test_augmentations_are_those_that_training_applies() -> None:
+    from detection.augment import build_augmentations
+
+    steps = protos.PreprocessingStep.DESCRIPTOR.oneofs_by_name["preprocessing_step"].fields
+    options = []
+    for field in steps:
+        option = protos.PreprocessingStep()
+        getattr(option, field.name).SetInParent()
+        options.append(option)
+    applied = {field.name for field in steps} - set(build_augmentations(options).not_applied)
+    assert applied == AUGMENTATIONS
+
+
+def test_architecture_of() -> None:
+    model = protos.DetectionModel()
+    assert architecture_of(model) == ""
+    model.ssd.num_classes = 1
+    assert architecture_of(model) == "ssd"
+    model.ssd.feature_extractor.type = "ssd_mobilenet_v2"
+    assert architecture_of(model) == "ssd_mobilenet_v2"
+    model.faster_rcnn.feature_extractor.type = "faster_rcnn_resnet50"
+    assert architecture_of(model) == "faster_rcnn_resnet50"
+
+
+def test_nearest_supported() -> None:
+    assert nearest_supported("ssd_mobilenet_v2_keras") == "ssd_mobilenet_v2"
+    assert nearest_supported("ssd_mobilenet_v1_fpn") == "ssd_mobilenet_v1"
