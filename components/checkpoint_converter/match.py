@@ -1,0 +1,64 @@
+"""Pairs the detections of two models, whose order may differ where scores are almost equal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Detections = dict[
+    str, Any
+]  # detection_boxes [M, 4], detection_scores [M], detection_classes [M], num_detections []
+
+
+@dataclass(frozen=True)
+class Matched:
+    """Pairs found, their largest differences, and detections that only one side has."""
+
+    pairs: int
+    max_difference_boxes: float
+    max_difference_scores: float
+    unmatched: tuple[str, ...]
+
+
+def match_detections(reference: Detections, other: Detections, tolerance: float, threshold: float) -> Matched:
+    """Pair each reference detection with the nearest of the same class within `tolerance` in box and score.
+
+    Where only one side has a detection, rounding may excuse it: its score is at the score `threshold`, or the
+    list is full and its score is at the lowest that got in. Anything else is unmatched.
+    """
+    kept, found = _valid(reference), _valid(other)
+    limit = len(reference["detection_scores"])
+    unused = np.ones(len(found[1]), bool)
+    alone: list[tuple[float, str]] = []
+    box_differences, score_differences = [0.0], [0.0]
+    for box, score, label in zip(*kept, strict=True):
+        boxes = np.abs(found[0] - box).max(axis=-1, initial=0.0)
+        scores = np.abs(found[1] - score)
+        cost = np.where(unused & (found[2] == label), np.maximum(boxes, scores), np.inf)
+        nearest = int(cost.argmin()) if cost.size else -1
+        if nearest < 0 or not cost[nearest] <= tolerance:
+            alone.append((float(score), f"class {label:.0f} score {score:.4f} only in the TF1 graph"))
+            continue
+        unused[nearest] = False
+        box_differences.append(float(boxes[nearest]))
+        score_differences.append(float(scores[nearest]))
+    alone += [
+        (float(found[1][i]), f"class {found[2][i]:.0f} score {found[1][i]:.4f} only in the converted model")
+        for i in np.flatnonzero(unused)
+    ]
+    lowest = min([*kept[1], *found[1]], default=0.0) if limit in (len(kept[1]), len(found[1])) else -np.inf
+    unmatched = [
+        text for score, text in alone if score > lowest + tolerance and score > threshold + tolerance
+    ]
+    return Matched(len(box_differences) - 1, max(box_differences), max(score_differences), tuple(unmatched))
+
+
+def _valid(detections: Detections) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    count = int(detections["num_detections"])
+    return (
+        np.asarray(detections["detection_boxes"])[:count],
+        np.asarray(detections["detection_scores"])[:count],
+        np.asarray(detections["detection_classes"])[:count],
+    )

@@ -1,0 +1,1 @@
+"""Compares a new detector with the one it would replace, decides, and reports."""

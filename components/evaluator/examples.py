@@ -1,0 +1,81 @@
+"""Reads evaluation examples (OD API feature names) from gzipped TFRecords."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from detection.config.label_map import LabelMap
+from detection.errors import BadInput
+
+_FEATURES = {
+    "image/encoded": tf.io.FixedLenFeature([], tf.string),
+    "image/filename": tf.io.FixedLenFeature([], tf.string, default_value=""),
+    "image/object/class/text": tf.io.RaggedFeature(tf.string),
+    **{
+        f"image/object/bbox/{side}": tf.io.RaggedFeature(tf.float32)
+        for side in ("ymin", "xmin", "ymax", "xmax")
+    },
+}
+
+
+@dataclass(frozen=True)
+class EvalExample:
+    """One labelled image. `boxes` float32 [n, 4] normalised, `classes` int64 [n] ids of the label map."""
+
+    filename: str
+    encoded: bytes
+    boxes: NDArray[np.float32]
+    classes: NDArray[np.int64]
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """Decode to uint8 [height, width, 3]; grey images become RGB."""
+        return tf.io.decode_image(self.encoded, channels=3, expand_animations=False).numpy()
+
+
+def read_examples(files: Sequence[Path], label_map: LabelMap) -> Iterator[EvalExample]:
+    """Yield the examples of gzipped TFRecord files, in the order of the files' names.
+
+    Classes are matched by name. Raises BadInput if there are no files, a file is damaged, or a class is not
+    in `label_map`.
+    """
+    if not files:
+        raise BadInput(
+            "there are no evaluation examples", "Split-eval", "give data.eval, or data.eval_fraction > 0"
+        )
+    dataset = tf.data.TFRecordDataset(sorted(map(str, files)), compression_type="GZIP")
+    dataset = dataset.map(lambda record: tf.io.parse_single_example(record, _FEATURES)).prefetch(8)
+    try:
+        for features in dataset.as_numpy_iterator():
+            yield _as_example(features, label_map)
+    except tf.errors.DataLossError as error:
+        raise BadInput(
+            f"the evaluation examples are damaged: {error.message}",
+            ", ".join(map(str, files)),
+            "run ExampleGen again with --force",
+        ) from error
+
+
+def _as_example(features: dict[str, Any], label_map: LabelMap) -> EvalExample:
+    filename = features["image/filename"].decode()
+    names = [name.decode() for name in features["image/object/class/text"]]
+    ids = [label_map.id_of(name) for name in names]
+    if None in ids:
+        raise BadInput(
+            f"the class {names[ids.index(None)]!r} is not in the label map",
+            filename or "an evaluation example",
+            "add the class to the label map, or correct the annotation",
+        )
+    sides = [features[f"image/object/bbox/{side}"] for side in ("ymin", "xmin", "ymax", "xmax")]
+    return EvalExample(
+        filename=filename,
+        encoded=features["image/encoded"],
+        boxes=np.stack(sides, axis=-1).astype(np.float32),
+        classes=np.array(ids, np.int64),
+    )

@@ -1,0 +1,52 @@
+"""The files that make up a published model, and their content hash."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from components.pusher.manifest import MANIFEST_FILE
+from detection.errors import BadInput
+
+_BESIDE_THE_MODEL = ("label_map.pbtxt", "pipeline.config")
+_CHUNK_BYTES = 1 << 20
+
+
+def model_files(model_dir: Path) -> dict[str, Path]:
+    """Map each path inside a published version to its source in a trained model's directory.
+
+    `saved_model/` becomes the root, so that TensorFlow Serving finds `saved_model.pb` there;
+    label_map.pbtxt and pipeline.config come along. Raises BadInput if one of them is missing.
+    """
+    saved_model = model_dir / "saved_model"
+    needed = [saved_model / "saved_model.pb", *(model_dir / name for name in _BESIDE_THE_MODEL)]
+    missing = [str(path.relative_to(model_dir)) for path in needed if not path.is_file()]
+    if missing:
+        raise BadInput(
+            f"the model to publish lacks {', '.join(missing)}",
+            str(model_dir),
+            "pass the Trainer's output directory: saved_model/, label_map.pbtxt and pipeline.config",
+        )
+    files = {
+        path.relative_to(saved_model).as_posix(): path for path in saved_model.rglob("*") if path.is_file()
+    }
+    return files | {name: model_dir / name for name in _BESIDE_THE_MODEL}
+
+
+def published_files(version_dir: Path) -> dict[str, Path]:
+    """Map each model file of a published version to where it lies; the manifest is not one of them."""
+    files = {p.relative_to(version_dir).as_posix(): p for p in version_dir.rglob("*") if p.is_file()}
+    files.pop(MANIFEST_FILE, None)
+    return files
+
+
+def content_hash(files: dict[str, Path]) -> str:
+    """Return the SHA-256 (hex) over the names and bytes of `files`, in the order of their names."""
+    whole = hashlib.sha256()
+    for name in sorted(files):
+        one = hashlib.sha256()
+        with files[name].open("rb") as stream:
+            while chunk := stream.read(_CHUNK_BYTES):
+                one.update(chunk)
+        whole.update(f"{one.hexdigest()}  {name}\n".encode())
+    return whole.hexdigest()

@@ -1,0 +1,62 @@
+"""Runs publishing as a TFX node."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tfx import types
+from tfx.dsl.components.base import base_executor
+from tfx.types import artifact_utils
+
+from components.evaluator.results import read_comparison
+from components.pusher.durable import write_file
+from components.pusher.manifest import MANIFEST_FILE, manifest_bytes
+from components.pusher.publish import publish
+from detection.errors import BadInput
+
+RUN_ID_VARIABLE = "UPCYCLE_RUN_ID"
+
+
+class Executor(base_executor.BaseExecutor):
+    """Publishes when the blessing says so and records the version on `pushed_model`."""
+
+    def Do(  # noqa: N802 (TFX's name)
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Publish; sets the custom properties pushed (0 or 1), version and pushed_destination."""
+        pushed = artifact_utils.get_single_instance(output_dict["pushed_model"])
+        blessing = artifact_utils.get_single_instance(input_dict["blessing"])
+        if blessing.get_int_custom_property("blessed") != 1:
+            pushed.set_int_custom_property("pushed", 0)
+            print("not published: the evaluation did not bless this model; serving is unchanged")
+            return
+        evaluation = artifact_utils.get_single_instance(input_dict["evaluation"])
+        comparison = read_comparison(Path(evaluation.uri))
+        manifest = json.loads(exec_properties["manifest"])
+        manifest["run_id"] = _run_id()
+        manifest["facts"] = {**manifest.get("facts", {}), "metrics": comparison.facts()}
+        model = artifact_utils.get_single_instance(input_dict["model"])
+        version = publish(Path(model.uri), Path(exec_properties["destination"]), manifest)
+        write_file(Path(pushed.uri) / MANIFEST_FILE, manifest_bytes(version.manifest))
+        pushed.set_int_custom_property("pushed", 1)
+        pushed.set_int_custom_property("version", version.number)
+        pushed.set_string_custom_property("pushed_destination", str(version.path))
+        print(f"published version {version.number} in {version.path}")
+
+
+def _run_id() -> str:
+    """Return the run that publishes; from the environment, since a property would break caching."""
+    run_id = os.environ.get(RUN_ID_VARIABLE, "")
+    if not run_id:
+        raise BadInput(
+            f"the environment variable {RUN_ID_VARIABLE} is not set",
+            "the process that runs the Pusher",
+            "start the node through pipelines.run_node or pipelines.run_local, which set it",
+        )
+    return run_id

@@ -1,0 +1,108 @@
+"""What a training needs to go on after it was killed: weights, optimizer, step, history."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from detection.errors import Failed
+
+_CHECKPOINTS_KEPT = 2
+
+HistoryRow = dict[str, float]
+
+
+class TrainingState:
+    """Checkpoints of one training under `directory`, the last two of them.
+
+    The position in the data needs no state: it follows from seed and step.
+
+    Args:
+      directory: where to save; what is there is used only if it was saved under the same `identity`.
+      model: the detector.
+      optimizer: built, its `iterations` is the step.
+      identity: digest of everything that decides the result.
+    """
+
+    def __init__(
+        self, directory: Path, model: keras.Model, optimizer: keras.optimizers.Optimizer, identity: str
+    ) -> None:
+        self._directory = directory
+        self._optimizer = optimizer
+        self.history: list[HistoryRow] = []
+        self._open(identity)
+        checkpoint = tf.train.Checkpoint(
+            model=[variable.value for variable in model.variables],
+            optimizer=[variable.value for variable in optimizer.variables],
+        )
+        self._manager = tf.train.CheckpointManager(
+            checkpoint, str(directory / "checkpoints"), max_to_keep=_CHECKPOINTS_KEPT, checkpoint_name="step"
+        )
+
+    @property
+    def step(self) -> int:
+        """Number of updates done."""
+        return int(self._optimizer.iterations)
+
+    def restore(self) -> int | None:
+        """Loads the last checkpoint; returns its step, or None when there is none."""
+        if not self._manager.latest_checkpoint:
+            return None
+        self._manager.checkpoint.restore(self._manager.latest_checkpoint).assert_consumed()
+        rows = json.loads(self._history_file.read_text())
+        self.history = [row for row in rows if row["step"] <= self.step]
+        return self.step
+
+    def save(self) -> None:
+        """Saves model, optimizer, step and history; a kill at any point leaves the one before usable."""
+        # History first: rows beyond the checkpoint's step are dropped by restore, missing ones would be lost.
+        write_atomically(self._history_file, json.dumps(self.history))
+        self._manager.save(checkpoint_number=self.step)
+
+    @property
+    def _history_file(self) -> Path:
+        return self._directory / "history.json"
+
+    def _open(self, identity: str) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        identity_file = self._directory / "identity"
+        if identity_file.exists() and identity_file.read_text() == identity:
+            return
+        shutil.rmtree(self._directory / "checkpoints", ignore_errors=True)
+        self._history_file.unlink(missing_ok=True)
+        write_atomically(identity_file, identity)
+
+
+@contextmanager
+def exclusive(directory: Path) -> Iterator[None]:
+    """Holds `directory` (created if needed) for this process; the system lets go of it on any death.
+
+    Raises:
+      Failed: another process holds it.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Failed(
+                "another process is running this training",
+                str(directory),
+                "wait for it, or end it, and retry",
+            ) from error
+        yield
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes `text` so that a reader, or a crash, sees the old file or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text)
+    temporary.replace(path)

@@ -1,0 +1,128 @@
+"""A detector as a Keras model that `fit` can train: losses, frozen variables, clipping."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+import keras
+import tensorflow as tf
+
+from detection.errors import BadInput
+from detection.ssd import SSD
+
+Batch = tuple[tf.Tensor, dict[str, tf.Tensor]]
+
+_TF1_LEAF = {"kernel": "weights", "bias": "biases", "depthwise_kernel": "depthwise_weights"}
+
+_LOSSES = ("loss", "localization_loss", "classification_loss")
+
+
+def tf1_name(detector: SSD, variable: keras.Variable) -> str:
+    """The variable's name in a TF1 checkpoint, e.g. FeatureExtractor/MobilenetV2/Conv/weights."""
+    scope, _, leaf = variable.path.removeprefix(f"{detector.name}/").rpartition("/")
+    return f"{scope}/{_TF1_LEAF.get(leaf, leaf)}"
+
+
+def select_trained(detector: SSD, freeze: Sequence[str], only: Sequence[str] = ()) -> list[keras.Variable]:
+    """Trainable variables less the frozen ones.
+
+    Patterns are regular expressions searched in TF1 names, as TF-slim's filter_variables did for
+    train_config.freeze_variables and update_trainable_variables.
+
+    Args:
+      detector: the model.
+      freeze: patterns of variables that stay as they are.
+      only: if any, a variable must match one of these to be trained.
+
+    Raises:
+      BadInput: a pattern is no regular expression or matches nothing, or nothing is left to train.
+    """
+    names = {tf1_name(detector, variable): variable for variable in detector.trainable_variables}
+    frozen = _matching(names, freeze, "train.freeze or train_config.freeze_variables")
+    allowed = _matching(names, only, "train_config.update_trainable_variables") if only else set(names)
+    trained = [variable for name, variable in names.items() if name in allowed - frozen]
+    if not trained:
+        raise BadInput(
+            "every variable of the model is frozen", "train.freeze", "freeze less: the heads must be trained"
+        )
+    return trained
+
+
+def _matching(names: Iterable[str], patterns: Sequence[str], where: str) -> set[str]:
+    matching: set[str] = set()
+    for pattern in patterns:
+        try:
+            found = {name for name in names if re.search(pattern, name)}
+        except re.error as error:
+            raise BadInput(f"'{pattern}' is no regular expression: {error}", where, "correct it") from error
+        if not found:
+            raise BadInput(
+                f"'{pattern}' matches no variable",
+                where,
+                f"patterns are searched in names such as {next(iter(names))}",
+            )
+        matching |= found
+    return matching
+
+
+class DetectorTrainer(keras.Model):
+    """Wraps a detector for `fit`: one batch is (images [B, H, W, 3] preprocessed, groundtruth dict).
+
+    Args:
+      detector: the model to train.
+      trained: its variables to update.
+      clip_norm: global norm of the gradients is clipped to this; 0 means no clipping.
+      regularize: whether the detector's regularization loss is part of the total.
+    """
+
+    def __init__(
+        self,
+        detector: SSD,
+        trained: list[keras.Variable],
+        *,
+        clip_norm: float = 0.0,
+        regularize: bool = True,
+    ) -> None:
+        super().__init__(name="detector_trainer")
+        self.detector = detector
+        self.trained = trained
+        self.clip_norm = clip_norm
+        self.regularize = regularize
+        self.eval_losses = [keras.metrics.Mean(name) for name in _LOSSES]
+
+    def call(self, images: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
+        """Raw predictions of the detector for images [B, H, W, 3]."""
+        return self.detector(images, training=training)
+
+    def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
+        """One update; returns the scalar losses, the rate used, and the gradients' norm."""
+        images, groundtruth = data
+        # Watching only what is trained ends the backward pass at the first trained layer.
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([variable.value for variable in self.trained])
+            losses = self._detection_losses(images, groundtruth, training=True)
+        gradients = tape.gradient(losses["loss"], [variable.value for variable in self.trained])
+        norm = tf.linalg.global_norm(gradients)
+        if self.clip_norm > 0:
+            gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm, use_norm=norm)
+        rate = tf.convert_to_tensor(self.optimizer.learning_rate)
+        self.optimizer.apply(gradients, self.trained)
+        return {**losses, "learning_rate": rate, "gradient_norm": norm}
+
+    def test_step(self, data: Batch) -> dict[str, tf.Tensor]:
+        """The mean losses of the batches so far, weighted by their size; the model is not updated."""
+        images, groundtruth = data
+        losses = self._detection_losses(images, groundtruth, training=False)
+        for mean in self.eval_losses:
+            mean.update_state(losses[mean.name], sample_weight=tf.shape(images)[0])
+        return {mean.name: mean.result() for mean in self.eval_losses}
+
+    def _detection_losses(
+        self, images: tf.Tensor, groundtruth: dict[str, tf.Tensor], training: bool
+    ) -> dict[str, tf.Tensor]:
+        predictions = self.detector(images, training=training)
+        losses = dict(self.detector.compute_detection_losses(predictions, groundtruth))
+        if self.regularize:
+            losses["regularization_loss"] = self.detector.regularization_loss()
+        return {"loss": tf.add_n(list(losses.values())), **losses}

@@ -1,0 +1,192 @@
+"""The report page."""
+
+from __future__ import annotations
+
+import html.parser
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.evaluator.metrics import ImageDetections
+from components.evaluator.pictures import Picture, make_picture
+from components.evaluator.records import RunRecords, read_records
+from components.evaluator.report import render_report
+from components.evaluator.results import ClassMetrics, Comparison, GateSpec, Metrics, ModelEvaluation, Verdict
+
+VOID = {"meta", "br", "img", "link"}
+
+
+class Page(html.parser.HTMLParser):
+    """Collects text, and checks that every element is closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.text = ""
+        self.addresses: list[str] = []
+        self.feed(page)
+        assert self.open == []
+        self.text = re.sub(r"\s+", " ", self.text)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value or "" for name, value in attributes if name in ("src", "href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.addresses += [value or "" for name, value in attributes if name in ("src", "href")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.text += data + " "
+
+
+def metrics(by_class: dict[str, float | None]) -> Metrics:
+    present = [value for value in by_class.values() if value is not None]
+    mean = sum(present) / len(present) if present else None
+    return Metrics(
+        images=60,
+        groundtruth_boxes=120,
+        mAP=mean and mean / 2,
+        mAP_50=mean,
+        mAP_75=mean,
+        recall_50=mean,
+        by_class={
+            name: ClassMetrics(
+                display_name=name,
+                groundtruth_boxes=20,
+                mAP=value,
+                mAP_50=value,
+                mAP_75=value,
+                recall_50=value,
+            )
+            for name, value in by_class.items()
+        },
+        by_size={"small": None, "medium": mean, "large": mean},
+    )
+
+
+def comparison(
+    new: dict[str, float | None], old: dict[str, float | None], blessed: bool = True
+) -> Comparison:
+    return Comparison(
+        gate=GateSpec(min_value=0.5),
+        verdict=Verdict(blessed=blessed, reasons=["mAP@0.5 is 0.712, at or above the minimum of 0.500."]),
+        candidate=ModelEvaluation(title="new model", saved_model="m", metrics=metrics(new), seconds=2.0),
+        baseline=ModelEvaluation(
+            title="converted TF1 model",
+            saved_model="b",
+            metrics=metrics(old),
+            notes=["It does not know yield; that scores 0."],
+            seconds=2.0,
+        ),
+    )
+
+
+@pytest.fixture
+def records(run_root: Path) -> RunRecords:
+    return read_records(
+        run_root / "quarantine", run_root / "resolved", run_root / "converted", run_root / "model"
+    )
+
+
+def picture(filename: str) -> Picture:
+    square = np.array([[0.1, 0.1, 0.5, 0.5]], np.float32)
+    image = ImageDetections(
+        300, 400, square, np.array([1]), square, np.array([0.8], np.float32), np.array([1])
+    )
+    return make_picture(image, np.zeros((300, 400, 3), np.uint8), filename, {1: "stop"})
+
+
+NEW: dict[str, float | None] = {"stop": 0.8, "yield": 0.624}
+OLD: dict[str, float | None] = {"stop": 0.5, "yield": 0.0}
+
+
+def test_it_says_everything(records: RunRecords) -> None:
+    page = render_report(
+        "road-signs", comparison(NEW, OLD), records, [picture("a.jpg")], {"Run": "r1", "Model": "/m/3"}
+    )
+    text = Page(page).text
+    for fact in (
+        "road-signs",
+        "Blessed: this model may be served",
+        "Compared with the converted TF1 model on the same 60 evaluation images.",
+        "mAP@0.5 is 0.712, at or above the minimum of 0.500.",
+        "0.250 → 0.712",
+        "+0.462",
+        "It does not know yield; that scores 0.",
+        "360 of the model's 372 variables start from the TF1 frozen graph.",
+        "2.3e-06",
+        "another number of classes: fresh values",
+        "3 min 12 s",
+        "122 images read = 120 written + 2 set aside.",
+        "DATA009 a box without area: 6",
+        "train/street_000.jpg",
+        "set num_classes: 3",
+        "+ num_classes: 3",
+        "1 of 1 found",
+        "stop 0.80",
+        "/m/3",
+    ):
+        assert fact in text, fact
+    assert page.count("<polyline") == 3
+
+
+def test_a_refusal_looks_like_one(records: RunRecords) -> None:
+    text = Page(render_report("d", comparison(OLD, NEW, blessed=False), records, [], {"Run": ""})).text
+    assert "Refused: serving stays as it is" in text
+    assert "may be served" not in text
+    assert "−0.462" in text
+
+
+def test_it_needs_no_other_file(records: RunRecords) -> None:
+    page = render_report("d", comparison(NEW, OLD), records, [picture("a.jpg")], {"Run": "r"})
+    assert all(address.startswith(("data:image/", "#")) for address in Page(page).addresses)
+    assert "<script" not in page and "@import" not in page and "url(" not in page
+
+
+def test_names_from_data_cannot_inject_markup(records: RunRecords) -> None:
+    evil = "<script>alert(1)</script>"
+    rows = [records.quarantine[0].model_copy(update={"file": evil, "detail": evil})]
+    page = render_report(
+        evil,
+        comparison({evil: 0.5}, {evil: 0.4}),
+        replace(records, quarantine=rows),
+        [picture(evil)],
+        {"Run": evil},
+    )
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_what_is_absent_leaves_no_holes(records: RunRecords) -> None:
+    empty = replace(
+        records,
+        quarantine=[],
+        findings=[],
+        config_diff="",
+        training=records.training.model_copy(
+            update={"history": [], "resumed_from": 200, "not_applied": ["x"]}
+        ),
+    )
+    text = Page(render_report("d", comparison({"stop": None}, {"stop": None}), empty, [], {"Run": ""})).text
+    assert "Too few steps for a curve." in text
+    assert "Nothing was found wrong with the data." in text
+    assert "No findings." in text
+    assert "resumed at step 200" in text
+    assert "Evaluation pictures" not in text
+    assert "None" not in text and "nan" not in text
+
+
+def test_long_quarantines_are_cut(records: RunRecords) -> None:
+    rows = [records.quarantine[0]] * 40
+    text = Page(
+        render_report("d", comparison(NEW, OLD), replace(records, quarantine=rows), [], {"Run": ""})
+    ).text
+    assert "and 28 more in quarantine.jsonl" in text

@@ -1,0 +1,38 @@
+"""The content hash of a model's files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from components.pusher.content import content_hash, model_files, published_files
+from components.pusher.publish import publish
+
+
+def test_hash_is_over_names_and_bytes(tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"1")
+    (tmp_path / "two").write_bytes(b"2")
+    one, two = (hashlib.sha256(content).hexdigest() for content in (b"1", b"2"))
+    expected = hashlib.sha256(f"{one}  a/x\n{two}  b\n".encode()).hexdigest()
+    files = {"b": tmp_path / "two", "a/x": tmp_path / "one"}
+    assert content_hash(files) == expected
+    assert content_hash(dict(reversed(files.items()))) == expected
+    assert content_hash({"c": tmp_path / "two", "a/x": tmp_path / "one"}) != expected
+
+
+def test_a_published_version_has_the_hash_of_its_source(
+    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+) -> None:
+    model = make_model("a")
+    version = publish(model, tmp_path / "serving", manifest)
+    assert content_hash(model_files(model)) == version.manifest.content_hash
+    assert content_hash(published_files(version.path)) == version.manifest.content_hash
+
+
+def test_training_records_are_not_part_of_the_model(make_model: Callable[[str], Path]) -> None:
+    model = make_model("a")
+    before = content_hash(model_files(model))
+    (model / "training.json").write_text('{"seconds": 5}')
+    assert content_hash(model_files(model)) == before

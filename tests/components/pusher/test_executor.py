@@ -1,0 +1,126 @@
+"""The Pusher as a TFX node."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tfx import types
+from tfx.types import channel_utils, standard_artifacts
+
+from components.evaluator.results import Comparison, GateSpec, Metrics, ModelEvaluation, Verdict
+from components.pusher.component import Pusher
+from components.pusher.executor import Executor
+from components.pusher.versions import live_version
+from components.types import DetectorModel, Evaluation
+from detection.errors import BadInput
+
+
+def evaluation_of(value: float) -> ModelEvaluation:
+    metrics = Metrics(
+        images=60,
+        groundtruth_boxes=9,
+        mAP=value,
+        mAP_50=value,
+        mAP_75=value,
+        recall_50=value,
+        by_class={},
+        by_size={},
+    )
+    return ModelEvaluation(title="version 2", saved_model="x", metrics=metrics, seconds=1.0)
+
+
+@pytest.fixture
+def push(
+    tmp_path: Path, make_model: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., types.Artifact]:
+    """Push a model with a blessing of 0 or 1; returns the pushed_model artifact."""
+    monkeypatch.setenv("UPCYCLE_RUN_ID", "scheduled-3")
+
+    def run(content: str, blessed: int) -> types.Artifact:
+        def artifact(kind: type[types.Artifact], path: Path) -> types.Artifact:
+            path.mkdir(exist_ok=True)
+            made = kind()
+            made.uri = str(path)
+            return made
+
+        comparison = Comparison(
+            gate=GateSpec(),
+            verdict=Verdict(blessed=bool(blessed), reasons=[]),
+            candidate=evaluation_of(0.75),
+            baseline=evaluation_of(0.5),
+        )
+        evaluation = artifact(Evaluation, tmp_path / "evaluation")
+        (tmp_path / "evaluation" / "metrics.json").write_text(comparison.model_dump_json())
+        blessing = artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing")
+        blessing.set_int_custom_property("blessed", blessed)
+        pushed = artifact(standard_artifacts.PushedModel, tmp_path / f"pushed-{content}")
+        manifest = {"detector": "signs", "fingerprint": "f", "baseline": "", "facts": {"code_version": "c1"}}
+        Executor().Do(
+            {
+                "model": [artifact(DetectorModel, make_model(content))],
+                "blessing": [blessing],
+                "evaluation": [evaluation],
+            },
+            {"pushed_model": [pushed]},
+            {
+                "destination": str(tmp_path / "serving"),
+                "manifest": json.dumps(manifest),
+                "code_version": "c1",
+            },
+        )
+        return pushed
+
+    return run
+
+
+def test_a_blessed_model_is_published(push: Callable[..., types.Artifact], tmp_path: Path) -> None:
+    pushed = push("a", blessed=1)
+    live = live_version(tmp_path / "serving")
+    assert live is not None
+    assert live.manifest.run_id == "scheduled-3"
+    assert live.manifest.facts["code_version"] == "c1"
+    assert live.manifest.facts["metrics"]["mAP_50"] == 0.75
+    assert live.manifest.facts["metrics"]["baseline_mAP_50"] == 0.5
+    assert pushed.get_int_custom_property("pushed") == 1
+    assert pushed.get_int_custom_property("version") == 1
+    assert pushed.get_string_custom_property("pushed_destination") == str(live.path)
+    assert (Path(pushed.uri) / "manifest.json").read_bytes() == (live.path / "manifest.json").read_bytes()
+
+
+def test_a_refused_model_leaves_serving_untouched(
+    push: Callable[..., types.Artifact], tmp_path: Path
+) -> None:
+    push("a", blessed=1)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "serving").rglob("*")}
+    pushed = push("b", blessed=0)
+    assert pushed.get_int_custom_property("pushed") == 0
+    assert list(Path(pushed.uri).iterdir()) == []
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "serving").rglob("*")} == before
+
+
+def test_the_first_refusal_makes_no_destination(push: Callable[..., types.Artifact], tmp_path: Path) -> None:
+    push("a", blessed=0)
+    assert not (tmp_path / "serving").exists()
+
+
+def test_a_run_without_an_id_is_refused(
+    push: Callable[..., types.Artifact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("UPCYCLE_RUN_ID")
+    with pytest.raises(BadInput, match="UPCYCLE_RUN_ID"):
+        push("a", blessed=1)
+    assert not (tmp_path / "serving").exists()
+
+
+def test_contract() -> None:
+    pusher = Pusher(
+        model=channel_utils.as_channel([DetectorModel()]),
+        blessing=channel_utils.as_channel([standard_artifacts.ModelBlessing()]),
+        evaluation=channel_utils.as_channel([Evaluation()]),
+        destination="serving",
+        manifest="{}",
+    )
+    assert pusher.outputs["pushed_model"].type is standard_artifacts.PushedModel

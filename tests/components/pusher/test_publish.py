@@ -1,0 +1,216 @@
+"""Publishing, its layout, and rollback."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.pusher.publish import publish, rollback
+from components.pusher.versions import Version, list_versions, live_version
+from detection.errors import BadInput, Failed
+
+
+def served(destination: Path) -> Version:
+    version = live_version(destination)
+    assert version is not None
+    return version
+
+
+def tree(directory: Path) -> dict[str, bytes]:
+    return {p.relative_to(directory).as_posix(): p.read_bytes() for p in directory.rglob("*") if p.is_file()}
+
+
+def test_layout_is_what_tensorflow_serving_needs(
+    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+) -> None:
+    destination = tmp_path / "serving"
+    version = publish(make_model("a"), destination, manifest)
+    assert version.number == 1
+    assert os.listdir(destination / "live") == ["1"]
+    assert sorted(tree(destination / "live" / "1")) == [
+        "label_map.pbtxt",
+        "manifest.json",
+        "pipeline.config",
+        "saved_model.pb",
+        "variables/variables.data-00000-of-00001",
+        "variables/variables.index",
+    ]
+    assert (destination / "live" / "1" / "saved_model.pb").read_bytes() == b"graph of a"
+    assert sorted(os.listdir(destination)) == [".live-1", ".lock", "live", "versions"]
+
+
+def test_the_destination_can_be_moved_or_mounted_elsewhere(
+    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+) -> None:
+    publish(make_model("a"), tmp_path / "serving", manifest)
+    (tmp_path / "serving").rename(tmp_path / "mounted")
+    assert (tmp_path / "mounted" / "live" / "1" / "saved_model.pb").is_file()
+
+
+def test_others_may_read_a_version(
+    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+) -> None:
+    old = os.umask(0o022)
+    try:
+        version = publish(make_model("a"), tmp_path / "serving", manifest)
+    finally:
+        os.umask(old)
+    assert version.path.stat().st_mode & 0o777 == 0o755
+    assert (version.path / "saved_model.pb").stat().st_mode & 0o777 == 0o644
+
+
+def test_manifest_says_what_was_published(
+    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+) -> None:
+    version = publish(make_model("a"), tmp_path / "serving", manifest)
+    read = served(tmp_path / "serving").manifest
+    assert read == version.manifest
+    assert (read.detector, read.version, read.run_id, read.baseline) == ("signs", 1, "run-1", "")
+    assert read.facts == {"data": {"train": "a" * 64}}
+    assert read.created.endswith("+00:00")
+
+
+def test_equal_bytes_are_one_version_and_the_newest_publish_is_live(
+    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+) -> None:
+    destination = tmp_path / "serving"
+    a, b = make_model("a"), make_model("b")
+    first = publish(a, destination, manifest)
+    assert publish(b, destination, manifest).number == 2
+    again = publish(a, destination, manifest | {"run_id": "run-9"})
+    assert again == first
+    assert [version.number for version in list_versions(destination)] == [1, 2]
+    assert served(destination).number == 1
+
+
+def test_rollback_is_one_step_and_reversible(
+    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+) -> None:
+    destination = tmp_path / "serving"
+    for name in "abc":
+        publish(make_model(name), destination, manifest)
+    before = tree(destination / "versions")
+    assert rollback(destination, 1).number == 1
+    assert os.listdir(destination / "live") == ["1"]
+    assert rollback(destination, 3).manifest.version == 3
+    assert served(destination).number == 3
+    assert tree(destination / "versions") == before
+
+
+def test_rollback_names_the_versions_there_are(
+    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+) -> None:
+    with pytest.raises(BadInput, match="publish a model first"):
+        rollback(tmp_path / "serving", 1)
+    publish(make_model("a"), tmp_path / "serving", manifest)
+    publish(make_model("b"), tmp_path / "serving", manifest)
+    with pytest.raises(BadInput, match="choose one of: 1, 2"):
+        rollback(tmp_path / "serving", 7)
+
+
+def test_rollback_refuses_a_version_that_was_changed(
+    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+) -> None:
+    destination = tmp_path / "serving"
+    publish(make_model("a"), destination, manifest)
+    publish(make_model("b"), destination, manifest)
+    (destination / "versions" / "1" / "saved_model.pb").write_bytes(b"edited")
+    with pytest.raises(Failed, match="not the ones that were published"):
+        rollback(destination, 1)
+    assert served(destination).number == 2
+
+
+def test_nothing_published_yet(tmp_path: Path) -> None:
+    assert live_version(tmp_path / "serving") is None
+    assert list_versions(tmp_path / "serving") == []
+
+
+def test_leftovers_of_a_killed_publisher_are_removed(
+    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+) -> None:
+    destination = tmp_path / "serving"
+    (destination / ".staging-dead" / "variables").mkdir(parents=True)
+    (destination / ".live-1").mkdir()
+    (destination / ".live.next").symlink_to(".live-1")
+    publish(make_model("a"), destination, manifest)
+    assert sorted(os.listdir(destination)) == [".live-1", ".lock", "live", "versions"]
+    assert os.listdir(destination / "live") == ["1"]
+
+
+@pytest.mark.parametrize("missing", ["saved_model/saved_model.pb", "label_map.pbtxt", "pipeline.config"])
+def test_an_incomplete_model_is_refused(
+    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any], missing: str
+) -> None:
+    model = make_model("a")
+    (model / missing).unlink()
+    with pytest.raises(BadInput, match=missing):
+        publish(model, tmp_path / "serving", manifest)
+    assert live_version(tmp_path / "serving") is None
+
+
+def test_a_model_that_changes_while_it_is_copied_is_not_published(
+    tmp_path: Path,
+    make_model: Callable[[str], Path],
+    manifest: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from components.pusher import publish as module
+
+    def copy_something_else(source: Path, target: Path) -> None:
+        target.write_bytes(source.read_bytes() + b"!")
+
+    monkeypatch.setattr(module, "copy_file", copy_something_else)
+    with pytest.raises(Failed, match="changed while they were copied"):
+        publish(make_model("a"), tmp_path / "serving", manifest)
+    assert list_versions(tmp_path / "serving") == []
+
+
+def test_a_full_disk_fails_with_advice_and_leaves_serving_alone(
+    tmp_path: Path,
+    make_model: Callable[[str], Path],
+    manifest: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from components.pusher import publish as module
+
+    destination = tmp_path / "serving"
+    publish(make_model("a"), destination, manifest)
+
+    def no_space(source: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device", str(target))
+
+    monkeypatch.setattr(module, "copy_file", no_space)
+    with pytest.raises(Failed, match="No space left on device"):
+        publish(make_model("b"), destination, manifest)
+    assert served(destination).number == 1
+
+
+@pytest.mark.parametrize("address", ["gs://bucket/serving", "s3://bucket/serving"])
+def test_object_stores_are_refused(
+    make_model: Callable[[str], Path], manifest: dict[str, Any], address: str
+) -> None:
+    with pytest.raises(BadInput, match="local or mounted"):
+        publish(make_model("a"), Path(address), manifest)
+
+
+def test_a_destination_that_is_a_file_is_refused(
+    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="is a file"):
+        publish(make_model("a"), tmp_path / "file", manifest)
+
+
+def test_a_foreign_live_directory_is_left_alone(
+    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+) -> None:
+    (tmp_path / "serving" / "live" / "1").mkdir(parents=True)
+    with pytest.raises(BadInput, match="something else stands"):
+        publish(make_model("a"), tmp_path / "serving", manifest)
+    with pytest.raises(BadInput, match="something else stands"):
+        live_version(tmp_path / "serving")
+    assert list_versions(tmp_path / "serving") == []
