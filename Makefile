@@ -5,7 +5,7 @@ PYTHON ?= python3.11
 UV := .tools/bin/uv
 ML := .venv/bin/python
 AIRFLOW := .venv-airflow/bin/python
-UPCYCLE_HOME ?= runs
+UPCYCLE_HOME ?= $(CURDIR)/runs
 export UPCYCLE_HOME
 # Stamps: an environment is installed again only when its lock or its recipe changes.
 ML_STAMP := .venv/.installed

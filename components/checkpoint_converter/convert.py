@@ -158,7 +158,8 @@ def _unused(variables: TF1Variables, restored: Restored) -> list[Variable]:
 def _write_checkpoint(model: Any, prefix: Path) -> None:
     """Write tf.train.Checkpoint(model=model); Failed unless every variable of the model is in it.
 
-    Keras layers held in a plain list are invisible to tf.train.Checkpoint, which then drops them without a word.
+    Keras layers held in a plain list are invisible to tf.train.Checkpoint, which then drops them without a
+    word.
     """
     tf.train.Checkpoint(model=model).write(str(prefix))
     suffix = "/.ATTRIBUTES/VARIABLE_VALUE"

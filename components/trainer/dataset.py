@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -100,9 +101,13 @@ def make_training_dataset(
 
 
 def make_eval_dataset(
-    files: Sequence[Path], preprocess: Callable[[tf.Tensor], tf.Tensor], batch_size: int
+    files: Sequence[Path],
+    preprocess: Callable[[tf.Tensor], tf.Tensor],
+    batch_size: int,
+    *,
+    num_examples: int,
 ) -> tf.data.Dataset:
-    """One pass in file order without augmentation; elements as in make_training_dataset."""
+    """One pass in file order without augmentation; arguments and elements as in make_training_dataset."""
 
     def load(record: tf.Tensor) -> tuple[tf.Tensor, Groundtruth]:
         image, boxes, classes = decode_example(record)
@@ -112,6 +117,7 @@ def make_eval_dataset(
         _records(_names(files))
         .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .batch(batch_size)
+        .apply(tf.data.experimental.assert_cardinality(math.ceil(num_examples / batch_size)))
         .prefetch(tf.data.AUTOTUNE)
     )
 

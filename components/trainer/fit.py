@@ -81,7 +81,9 @@ def train(
         started = time.monotonic()
         evaluation = None
         if eval_files and options.eval_every_steps:
-            eval_dataset = make_eval_dataset(eval_files, detector.preprocess, batch_size)
+            eval_dataset = make_eval_dataset(
+                eval_files, detector.preprocess, batch_size, num_examples=eval_images
+            )
             evaluation = EvaluationLoss(eval_dataset, options.eval_every_steps)
         with closing(tf.summary.create_file_writer(str(log_dir))) as writer:
             reporter = Reporter(state, steps, batch_size, writer, evaluation)

@@ -1,0 +1,1 @@
+"""Classification networks that a detector's features come from, one file each."""

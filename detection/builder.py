@@ -1,0 +1,134 @@
+"""From the pipeline.config proto to a detector with all its variables."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import Any
+
+from detection import loss_builder, model_builder
+from detection.box_coder import FasterRcnnBoxCoder
+from detection.errors import BadInput
+from detection.hyperparams import enum_name
+from detection.nms import MulticlassNms
+from detection.postprocess import Postprocessor
+from detection.preprocess import FixedShapeResizer
+from detection.ssd import SSD
+
+SUPPORTED: tuple[str, ...] = tuple(model_builder.EXTRACTORS)
+
+_GROWN_MAP = re.compile(r"_[12]_Conv2d_\d+_\dx\d_|/fpn/|/bottom_up_|/smoothing_|/projection_")
+
+
+def build_detector(model_config: Any, *, num_classes: int | None = None) -> SSD:
+    """The detector a `DetectionModel` proto describes, built, with fresh variables.
+
+    `num_classes` overrides the config's. Raises BadInput, with the field and the fix, for an architecture or
+    option that has no native model.
+    """
+    architecture = model_config.WhichOneof("model")
+    if architecture != "ssd":
+        raise _unsupported(architecture or "(none)", "model")
+    config = model_config.ssd
+    if config.feature_extractor.type not in SUPPORTED:
+        raise _unsupported(config.feature_extractor.type, "model.ssd.feature_extractor.type")
+    classes = config.num_classes if num_classes is None else num_classes
+    if classes < 1:
+        raise BadInput(f"num_classes is {classes}", "model.ssd.num_classes", "set it to the label map's size")
+    if not config.add_background_class:
+        raise BadInput(
+            "add_background_class: false is not supported",
+            "model.ssd.add_background_class",
+            "remove the line; TF1 SSD checkpoints have a background column",
+        )
+    resizer = _resizer(config.image_resizer)
+    box_coder = _box_coder(config.box_coder)
+    detector = SSD(
+        backbone=model_builder.backbone(config.feature_extractor),
+        pad_to_multiple=config.feature_extractor.pad_to_multiple,
+        predictor=model_builder.predictor(config.box_predictor),
+        anchor_generator=model_builder.anchor_generator(config),
+        resizer=resizer,
+        postprocessor=_postprocessor(config.post_processing, box_coder),
+        loss=loss_builder.detection_loss(config, box_coder, classes),
+        num_classes=classes,
+        freeze_batch_norm=config.freeze_batchnorm,
+    )
+    detector.build((None, resizer.height, resizer.width, 3))
+    return detector
+
+
+def block_of(variable_name: str) -> str:
+    """Part of the detector a TF1 variable name belongs to: backbone, feature_maps, box_head or class_head."""
+    if "BoxPredictor" in variable_name and not variable_name.startswith("FeatureExtractor"):
+        is_class = re.search(r"Class(Predictor|PredictionTower)", variable_name)
+        return "class_head" if is_class else "box_head"
+    return "feature_maps" if _GROWN_MAP.search(variable_name) else "backbone"
+
+
+def _unsupported(found: str, where: str) -> BadInput:
+    nearest = difflib.get_close_matches(found, SUPPORTED, n=1, cutoff=0.0)[0]
+    return BadInput(
+        f"the architecture {found} has no native model",
+        where,
+        f"the nearest supported one is {nearest} (supported: {', '.join(SUPPORTED)})",
+    )
+
+
+def _resizer(config: Any) -> FixedShapeResizer:
+    kind = config.WhichOneof("image_resizer_oneof")
+    where = "model.ssd.image_resizer"
+    if kind != "fixed_shape_resizer":
+        raise BadInput(
+            f"{kind or 'no image resizer'} is not supported for SSD",
+            where,
+            "use fixed_shape_resizer { height: 300 width: 300 }, with the size the checkpoint was trained at",
+        )
+    fixed = config.fixed_shape_resizer
+    if fixed.convert_to_grayscale:
+        raise BadInput("convert_to_grayscale is not supported", f"{where}.{kind}", "remove the line")
+    if min(fixed.height, fixed.width) < 33:
+        raise BadInput(
+            f"image size {fixed.height}x{fixed.width} is too small", f"{where}.{kind}", "use at least 33x33"
+        )
+    return FixedShapeResizer(fixed.height, fixed.width, enum_name(fixed, "resize_method"))
+
+
+def _box_coder(config: Any) -> FasterRcnnBoxCoder:
+    kind = config.WhichOneof("box_coder_oneof")
+    if kind != "faster_rcnn_box_coder":
+        raise BadInput(
+            f"{kind or 'no box coder'} is not supported",
+            "model.ssd.box_coder",
+            "use faster_rcnn_box_coder { }",
+        )
+    coder = config.faster_rcnn_box_coder
+    return FasterRcnnBoxCoder(coder.y_scale, coder.x_scale, coder.height_scale, coder.width_scale)
+
+
+def _postprocessor(config: Any, box_coder: FasterRcnnBoxCoder) -> Postprocessor:
+    nms = config.batch_non_max_suppression
+    where = "model.ssd.post_processing"
+    if config.HasField("calibration_config"):
+        raise BadInput("calibration_config is not supported", where, "remove it")
+    if nms.use_class_agnostic_nms:
+        raise BadInput("use_class_agnostic_nms is not supported", where, "remove the line")
+    if nms.max_detections_per_class > nms.max_total_detections:
+        raise BadInput(
+            f"max_detections_per_class {nms.max_detections_per_class} is above"
+            f" max_total_detections {nms.max_total_detections}",
+            f"{where}.batch_non_max_suppression",
+            "raise max_total_detections",
+        )
+    return Postprocessor(
+        box_coder=box_coder,
+        nms=MulticlassNms(
+            score_threshold=nms.score_threshold,
+            iou_threshold=nms.iou_threshold,
+            max_detections_per_class=nms.max_detections_per_class,
+            max_total_detections=nms.max_total_detections,
+            soft_nms_sigma=nms.soft_nms_sigma,
+        ),
+        score_converter=enum_name(config, "score_converter"),
+        logit_scale=config.logit_scale,
+    )

@@ -1,0 +1,39 @@
+"""From an image's bytes as numbers to the network's input, exactly as TF1 did it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+_METHODS = {
+    "BILINEAR": tf.compat.v1.image.ResizeMethod.BILINEAR,
+    "NEAREST_NEIGHBOR": tf.compat.v1.image.ResizeMethod.NEAREST_NEIGHBOR,
+    "BICUBIC": tf.compat.v1.image.ResizeMethod.BICUBIC,
+    "AREA": tf.compat.v1.image.ResizeMethod.AREA,
+}
+
+
+@dataclass(frozen=True)
+class FixedShapeResizer:
+    """The OD API's fixed_shape_resizer in TF1: corners not aligned, no half-pixel centres.
+
+    tf.image.resize of TF 2 samples at half-pixel centres: other pixels, and so other detections.
+    `method` is a name of the OD API's ResizeType.
+    """
+
+    height: int
+    width: int
+    method: str = "BILINEAR"
+
+    def resize(self, images: tf.Tensor) -> tf.Tensor:
+        """`[B, h, w, 3]` (or `[h, w, 3]`) uint8 or float32 -> float32 of this size, values still 0..255."""
+        images = tf.cast(images, tf.float32)
+        return tf.compat.v1.image.resize_images(
+            images, [self.height, self.width], method=_METHODS[self.method], align_corners=False
+        )
+
+
+def normalize(images: tf.Tensor) -> tf.Tensor:
+    """0..255 -> [-1, 1], float32 (MobileNet's preprocessing in the OD API)."""
+    return (2.0 / 255.0) * tf.cast(images, tf.float32) - 1.0

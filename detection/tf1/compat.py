@@ -1,0 +1,121 @@
+"""Makes the TF1 half of the Object Detection API importable beside TensorFlow 2.21.
+
+The package was written for TensorFlow 1.15, protobuf 3 and NumPy 1. Its files stay as they are; an import
+hook and a few module aliases supply what has since been removed. Only a process of its own may call
+`install`, because it switches the whole process to TF1 behaviour.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import re
+import sys
+import types
+from collections.abc import Sequence
+from pathlib import Path
+
+from detection.config import protos
+
+PACKAGE = "object_detection"
+LEGACY_KERAS = {"TF_USE_LEGACY_KERAS": "1"}
+
+# Sources that still say np.int, np.float or np.bool, which NumPy 1.24 removed.
+_OLD_NUMPY_MODULES = frozenset({"nets.mobilenet.mobilenet_v3", "object_detection.utils.metrics"})
+_OLD_NUMPY_NAME = re.compile(rb"\bnp\.(int|float|bool)\b")
+
+# tf.contrib is gone. These are imported by modules that the builder loads, but not called for inference.
+_CONTRIB_MODULES = (
+    "tensorflow.contrib",
+    "tensorflow.contrib.training",
+    "tensorflow.contrib.image",
+    "tensorflow.contrib.image.python",
+    "tensorflow.contrib.image.python.ops",
+    "tensorflow.contrib.image.python.ops.image_ops",
+)
+
+
+class _ProtoLoader(importlib.abc.Loader):
+    """Serves `object_detection.protos.X_pb2` from the message classes that detection.config already built."""
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType | None:
+        return None
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        module.__dict__.update(protos.module_members(module.__name__.rsplit(".", 1)[1]))
+
+
+class _OldNumpyLoader(importlib.machinery.SourceFileLoader):
+    """Compiles a source with the removed NumPy aliases replaced by the built-in types they stood for."""
+
+    def get_code(self, fullname: str) -> types.CodeType:
+        source = _OLD_NUMPY_NAME.sub(rb"\1", self.get_data(self.path))
+        return compile(source, self.path, "exec", dont_inherit=True)
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if (
+            fullname == "nets"
+        ):  # slim's networks are imported as a top-level package; the wheel ships them inside
+            folder = self.root / "nets"
+            return importlib.util.spec_from_file_location(
+                fullname, folder / "__init__.py", submodule_search_locations=[str(folder)]
+            )
+        if fullname.startswith(f"{PACKAGE}.protos.") and fullname.endswith("_pb2"):
+            return importlib.util.spec_from_loader(fullname, _ProtoLoader())
+        if fullname in _OLD_NUMPY_MODULES:
+            spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+            if spec is not None and spec.origin is not None:
+                spec.loader = _OldNumpyLoader(fullname, spec.origin)
+            return spec
+        return None
+
+
+def _alias_contrib() -> None:
+    def absent(*args: object, **kwargs: object) -> None:
+        raise NotImplementedError("tf.contrib is not part of TensorFlow 2")
+
+    for name in _CONTRIB_MODULES:
+        module = types.ModuleType(name)
+        module.__path__ = []
+        sys.modules[name] = module
+    vars(sys.modules[_CONTRIB_MODULES[-1]])["bipartite_match"] = absent
+    vars(sys.modules["tensorflow.contrib.training"])["HParams"] = absent
+
+
+def _alias_legacy_layers() -> None:
+    # tf_slim's batch_norm imports a path that the tf_keras wheel keeps under src.
+    for name in ("legacy_tf_layers", "legacy_tf_layers.normalization"):
+        if importlib.util.find_spec(f"tf_keras.{name}") is None:
+            sys.modules[f"tf_keras.{name}"] = importlib.import_module(f"tf_keras.src.{name}")
+
+
+def install() -> None:
+    """Switch this process to TF1 behaviour and make `object_detection` importable, once.
+
+    RuntimeError if the process was not started with TF_USE_LEGACY_KERAS=1: slim's layers need Keras 2.
+    """
+    if any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        return
+    if os.environ.get("TF_USE_LEGACY_KERAS") != "1":
+        raise RuntimeError("start the process with TF_USE_LEGACY_KERAS=1")
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError(f"the package {PACKAGE} is not installed")
+    import tensorflow as tf
+
+    # The package asks at import time which version it runs on, and then loads the TF1 feature extractors.
+    tf.compat.v1.disable_v2_behavior()
+    tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
+    sys.meta_path.insert(0, _Finder(Path(spec.submodule_search_locations[0])))
+    _alias_contrib()
+    _alias_legacy_layers()

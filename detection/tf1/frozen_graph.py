@@ -1,0 +1,151 @@
+"""Frozen TF1 inference graphs: reading them, getting the variables back out, running them as the reference.
+
+Source: the Object Detection API's exporter writes `image_tensor` uint8 [?, ?, ?, 3] in, `detection_*` out.
+Older exports have no `raw_detection_*`, so the raw predictions are found by the graph's structure, never by a
+name that the exporter happened to give them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from google.protobuf.message import DecodeError
+
+from detection.errors import BadInput
+from detection.tf1.graph_structure import RawTensors, find_raw_tensors, producer
+
+INPUT = "image_tensor"
+DETECTIONS = ("detection_boxes", "detection_scores", "detection_classes", "num_detections")
+_FAKE_QUANT_OPS = frozenset({"FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel"})
+
+
+def load_frozen_graph(path: Path) -> tf.compat.v1.GraphDef:
+    """Read a frozen GraphDef. BadInput if the file is missing, truncated or not a frozen graph."""
+    if not path.is_file():
+        raise BadInput(
+            "the frozen graph does not exist", str(path), "give the path of a frozen_inference_graph.pb"
+        )
+    graph_def = tf.compat.v1.GraphDef()
+    try:
+        graph_def.ParseFromString(path.read_bytes())
+    except DecodeError as error:
+        raise BadInput(
+            f"the file ends early or is no TensorFlow graph ({path.stat().st_size:,} bytes)",
+            str(path),
+            "copy or download it again and compare the size with the original",
+        ) from error
+    if not graph_def.node:
+        raise BadInput(
+            "the graph has no nodes", str(path), "give a frozen_inference_graph.pb, not a saved_model.pb"
+        )
+    names = {node.name for node in graph_def.node}
+    dangling = [
+        node.name for node in graph_def.node if any(producer(edge) not in names for edge in node.input)
+    ]
+    if dangling:
+        raise BadInput(
+            f"the graph is cut off: {len(dangling)} nodes, such as {dangling[0]}, read nodes that are "
+            "not in the file",
+            str(path),
+            "copy or download it again and compare the size with the original",
+        )
+    if any(node.op in ("VariableV2", "VarHandleOp") for node in graph_def.node):
+        raise BadInput(
+            "the graph still has variables: it is not frozen",
+            str(path),
+            "give the frozen_inference_graph.pb of the export, or the checkpoint next to this graph",
+        )
+    return graph_def
+
+
+def frozen_variables(graph_def: tf.compat.v1.GraphDef) -> dict[str, np.ndarray]:
+    """Variables by TF1 name. Freezing left each as a Const that an Identity (`<name>/read`) reads."""
+    constants = {node.name: node for node in graph_def.node if node.op == "Const"}
+    names: dict[str, None] = {}
+    for node in graph_def.node:
+        if node.op != "Identity" or not node.input:
+            continue
+        source = producer(node.input[0])
+        if source in constants and (node.name == f"{source}/read" or "ReadVariableOp" in node.name):
+            names[source] = None
+    return {name: tf.make_ndarray(constants[name].attr["value"].tensor) for name in names}
+
+
+def without_fake_quantization(graph_def: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
+    """The float model in a graph of quantisation-aware training: fake quantisation passes its input on."""
+    result = tf.compat.v1.GraphDef()
+    result.CopyFrom(graph_def)
+    for node in result.node:
+        if node.op in _FAKE_QUANT_OPS:
+            node.op = "Identity"
+            source = node.input[0]
+            node.ClearField("input")
+            node.input.append(source)
+            node.ClearField("attr")
+            node.attr["T"].type = tf.float32.as_datatype_enum
+    return result
+
+
+def fake_quantization_count(graph_def: tf.compat.v1.GraphDef) -> int:
+    """How many fake-quantisation nodes the graph has; 0 unless it was trained for quantisation."""
+    return sum(node.op in _FAKE_QUANT_OPS for node in graph_def.node)
+
+
+class FrozenDetector:
+    """Runs a frozen TF1 detector exactly as it was written: no graph rewriting, no constant folding."""
+
+    def __init__(self, graph_def: tf.compat.v1.GraphDef, source: str = "frozen graph") -> None:
+        """BadInput if the graph has no `image_tensor` or no `detection_*` outputs."""
+        names = {node.name for node in graph_def.node}
+        missing = [name for name in (INPUT, *DETECTIONS) if name not in names]
+        if missing:
+            raise BadInput(
+                f"the graph is no Object Detection API export: it has no {', '.join(missing)}",
+                source,
+                "export again with input type image_tensor, or give the checkpoint and its pipeline.config",
+            )
+        self.raw: RawTensors | None = find_raw_tensors(graph_def)
+        self._fetches = {name: f"{name}:0" for name in DETECTIONS}
+        if self.raw is not None:
+            self._fetches |= {
+                "box_encodings": self.raw.box_encodings,
+                "class_predictions_with_background": self.raw.class_predictions_with_background,
+            }
+        graph = tf.Graph()
+        with graph.as_default():
+            tf.graph_util.import_graph_def(graph_def, name="")
+        # Folding batch norms moves raw outputs by 1e-5, which would hide small errors of the model under
+        # proof. A GPU's TF32 convolutions would move them by more than the tolerance of a proof.
+        options = tf.compat.v1.ConfigProto(allow_soft_placement=True, device_count={"GPU": 0})
+        options.graph_options.optimizer_options.opt_level = -1
+        options.graph_options.rewrite_options.disable_meta_optimizer = True
+        self._session = tf.compat.v1.Session(graph=graph, config=options)
+
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Detect on images uint8 [B, h, w, 3].
+
+        Returns detection_boxes [B, M, 4], detection_scores [B, M], detection_classes [B, M] (label ids from
+        1), num_detections [B], and for a single-shot detector box_encodings [B, A, 4] and
+        class_predictions_with_background [B, A, C+1]; all float32.
+        """
+        return self._batched(self._fetches, images)
+
+    def fetch(self, tensors: Iterable[str], images: np.ndarray) -> dict[str, np.ndarray]:
+        """Values of inner tensors ('FeatureExtractor/.../Relu6:0') by name, on uint8 [B, h, w, 3]."""
+        return self._batched({name: name for name in tensors}, images)
+
+    def _batched(self, fetches: dict[str, str], images: np.ndarray) -> dict[str, np.ndarray]:
+        # One image at a time: some exports are fixed to batch 1, and the values of one image must not depend
+        # on its neighbours.
+        results = [
+            self._session.run(fetches, feed_dict={f"{INPUT}:0": image[None].astype(np.uint8)})
+            for image in images
+        ]
+        stacked = {name: np.concatenate([result[name] for result in results]) for name in fetches}
+        boxes = stacked.get("box_encodings")
+        if boxes is not None and boxes.ndim == 4:  # [B, A, 1, 4] in exports of 2017
+            stacked["box_encodings"] = boxes[:, :, 0]
+        return stacked

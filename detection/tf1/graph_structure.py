@@ -1,0 +1,113 @@
+"""Finds the tensors that matter in a TF1 single-shot detector's graph by how they are connected."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+POSTPROCESSOR = "Postprocessor/"
+EXTRACTOR = "FeatureExtractor/"
+_FLOAT = tf.float32.as_datatype_enum
+
+
+@dataclass(frozen=True)
+class RawTensors:
+    """Tensor names ('op:0') of a single-shot detector's predictions and of the stages before them."""
+
+    box_encodings: str
+    class_predictions_with_background: str
+    preprocessed: str | None
+    feature_maps: tuple[str, ...]
+
+
+def producer(edge: str) -> str:
+    """The node that an input string such as '^a', 'a' or 'a:1' names."""
+    return edge.lstrip("^").split(":")[0]
+
+
+class _Graph:
+    def __init__(self, graph_def: tf.compat.v1.GraphDef) -> None:
+        self.nodes = {node.name: node for node in graph_def.node}
+        self.consumers: dict[str, list[str]] = defaultdict(list)
+        for node in graph_def.node:
+            for edge in node.input:
+                self.consumers[producer(edge)].append(node.name)
+
+    def entering(self, scope: Callable[[str], bool]) -> list[str]:
+        """Nodes outside a scope that nodes inside it read, in the order in which they are read."""
+        found: dict[str, None] = {}
+        for name, node in self.nodes.items():
+            if scope(name):
+                for edge in node.input:
+                    if not edge.startswith("^") and not scope(producer(edge)):
+                        found[producer(edge)] = None
+        return list(found)
+
+    def downstream(self, start: str, within: str) -> Iterator[str]:
+        """Names of the nodes in a scope that a node's value reaches."""
+        seen, stack = set(), [start]
+        while stack:
+            for name in self.consumers[stack.pop()]:
+                if name.startswith(within) and name not in seen:
+                    seen.add(name)
+                    stack.append(name)
+                    yield name
+
+    def reaches(self, start: str, within: str, ops: frozenset[str]) -> bool:
+        return any(self.nodes[name].op in ops for name in self.downstream(start, within))
+
+
+def find_raw_tensors(graph_def: tf.compat.v1.GraphDef) -> RawTensors | None:
+    """The raw predictions that enter the post-processing; None for a graph that is no single-shot detector.
+
+    Only box encodings pass through Exp (decoding a height and width); anchors and class predictions do not.
+    Class predictions come from a predictor's scope, anchors and image shapes don't.
+    """
+    graph = _Graph(graph_def)
+    inputs = graph.entering(lambda name: name.startswith(POSTPROCESSOR))
+    boxes = [name for name in inputs if graph.reaches(name, POSTPROCESSOR, frozenset({"Exp"}))]
+    upstream = {name: _upstream(graph, name) for name in inputs}
+    heads = [name for name in inputs if any("BoxPredictor" in up for up in upstream[name])]
+    classes = [name for name in heads if name not in boxes]
+    if len(boxes) != 1 or len(classes) != 1:
+        return None
+    return RawTensors(
+        box_encodings=f"{boxes[0]}:0",
+        class_predictions_with_background=f"{classes[0]}:0",
+        preprocessed=_preprocessed(graph),
+        feature_maps=_feature_maps(graph),
+    )
+
+
+def _upstream(graph: _Graph, start: str, limit: int = 400) -> set[str]:
+    """Names of up to `limit` nodes before a node, nearest first."""
+    seen: dict[str, None] = {}
+    queue = [start]
+    while queue and len(seen) < limit:
+        for edge in graph.nodes[queue.pop(0)].input:
+            name = producer(edge)
+            if name not in seen:
+                seen[name] = None
+                queue.append(name)
+    return set(seen)
+
+
+def _preprocessed(graph: _Graph) -> str | None:
+    images = [
+        name
+        for name in graph.entering(lambda name: name.startswith(EXTRACTOR))
+        if name.startswith("Preprocessor/") and graph.nodes[name].op != "Const"
+    ]
+    return f"{images[0]}:0" if len(images) == 1 else None
+
+
+def _feature_maps(graph: _Graph) -> tuple[str, ...]:
+    """What the box predictors read from the feature extractor, finest level first."""
+    entering = graph.entering(lambda name: "BoxPredictor" in name.split("/")[0])
+    activations = [
+        name for name in entering if name.startswith(EXTRACTOR) and graph.nodes[name].op != "Const"
+    ]
+    return tuple(f"{name}:0" for name in activations)

@@ -1,0 +1,154 @@
+"""Writes the frozen TF1 graph of a pipeline.config and a checkpoint: the reference for a conversion's proof.
+
+The graph is built by the Object Detection API's own TF1 code in a child process (that code needs TF1
+behaviour and Keras 2 in the whole process), as export_inference_graph.py would build it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from detection.errors import BadInput, Failed, UpcycleError
+
+MOVING_AVERAGE = "/ExponentialMovingAverage"
+_ROOT = Path(__file__).resolve().parents[2]
+_RESULT = "oracle-error: "
+# What the exporter names its outputs; raw_detection_* and multiclass scores are there for single-shot
+# detectors.
+_OUTPUTS = (
+    "detection_boxes",
+    "detection_scores",
+    "detection_multiclass_scores",
+    "detection_classes",
+    "num_detections",
+    "raw_detection_boxes",
+    "raw_detection_scores",
+)
+
+
+def write_oracle(config: Path, checkpoint: str, out: Path, num_classes: int | None = None) -> None:
+    """Build the TF1 graph in a child process and freeze it to `out`.
+
+    `checkpoint` is a prefix. `num_classes` overrides the config's, for a config already changed for fine-
+    tuning. BadInput if config and checkpoint don't fit each other; Failed if the TF1 code can't build the
+    model.
+    """
+    command = [sys.executable, "-m", "detection.tf1.oracle", "--config", str(config)]
+    command += ["--checkpoint", checkpoint, "--out", str(out)]
+    if num_classes is not None:
+        command += ["--num-classes", str(num_classes)]
+    path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+    environment = os.environ | {
+        "TF_USE_LEGACY_KERAS": "1",
+        "PYTHONPATH": path,
+        "CUDA_VISIBLE_DEVICES": "",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    child = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if child.returncode == 0:
+        return
+    for line in child.stdout.splitlines():
+        if line.startswith(_RESULT):
+            error = json.loads(line.removeprefix(_RESULT))
+            kind = BadInput if child.returncode == BadInput.exit_code else Failed
+            raise kind(error["what"], error["where"], error["fix"])
+    tail = "\n".join(child.stderr.splitlines()[-15:])
+    raise Failed(
+        f"the TF1 code can't build the graph of this config (exit code {child.returncode}):\n{tail}",
+        f"{config} with {checkpoint}",
+        "check that the config is the one the checkpoint was trained with, or give the frozen graph instead",
+    )
+
+
+def _build(config: Any) -> None:
+    """The exporter's graph in the current default graph: image_tensor uint8 [?, ?, ?, 3] to detection_*."""
+    import tensorflow.compat.v1 as tf
+    from object_detection.builders import model_builder
+
+    model = model_builder.build(config.model, is_training=False)
+    images = tf.placeholder(tf.uint8, (None, None, None, 3), name="image_tensor")
+    preprocessed, true_shapes = model.preprocess(tf.cast(images, tf.float32))
+    with tf.name_scope(None):
+        detections = model.postprocess(model.predict(preprocessed, true_shapes), true_shapes)
+    detections["detection_classes"] += 1  # label map ids start at 1; the model's classes at 0
+    for name in _OUTPUTS:
+        if name in detections:
+            tf.identity(detections[name], name=name)
+
+
+def _restore(session: Any, checkpoint: str, use_moving_averages: bool) -> None:
+    import tensorflow.compat.v1 as tf
+
+    held = tf.train.load_checkpoint(checkpoint).get_variable_to_shape_map()
+    names = {}
+    for variable in tf.global_variables():
+        name = variable.op.name
+        average = name + MOVING_AVERAGE
+        names[average if use_moving_averages and average in held else name] = variable
+    missing = sorted(set(names) - set(held))
+    if missing:
+        raise BadInput(
+            f"{len(missing)} of the {len(names)} variables of the config's TF1 model are not in the "
+            "checkpoint, "
+            f"such as {missing[0]}",
+            checkpoint,
+            "use the pipeline.config the checkpoint was trained with; compare the feature extractor's type",
+        )
+    for name, variable in names.items():
+        if variable.shape.as_list() != held[name]:
+            raise BadInput(
+                f"{name} is {held[name]} in the checkpoint and {variable.shape.as_list()} in the "
+                "config's TF1 model",
+                checkpoint,
+                "use the pipeline.config the checkpoint was trained with; compare depth_multiplier, "
+                "anchors, sizes",
+            )
+    tf.train.Saver(names).restore(session, checkpoint)
+
+
+def _freeze(config_path: Path, checkpoint: str, out: Path, num_classes: int | None) -> None:
+    from detection.tf1 import compat
+
+    compat.install()
+    import tensorflow.compat.v1 as tf
+
+    from detection.config.pipeline_config import read_pipeline_config
+
+    config = read_pipeline_config(config_path)
+    if num_classes is not None:
+        getattr(config.model, config.model.WhichOneof("model")).num_classes = num_classes
+    with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
+        _build(config)
+        _restore(session, checkpoint, config.eval_config.use_moving_averages)
+        outputs = [
+            name for name in _OUTPUTS if name in {operation.name for operation in graph.get_operations()}
+        ]
+        frozen = tf.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), outputs)
+    partial = out.with_name(out.name + ".partial")
+    partial.write_bytes(frozen.SerializeToString())
+    os.replace(partial, out)
+
+
+def main() -> None:
+    """The child process: build, restore, freeze; an error goes to stdout as one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--checkpoint", required=True, help="prefix, such as DIR/model.ckpt")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--num-classes", type=int, help="instead of the config's")
+    args = parser.parse_args()
+    try:
+        _freeze(args.config, args.checkpoint, args.out, args.num_classes)
+    except UpcycleError as error:
+        print(_RESULT + json.dumps({"what": error.what, "where": error.where, "fix": error.fix}))
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

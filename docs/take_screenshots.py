@@ -1,0 +1,173 @@
+"""Takes docs/images/*.png again: Airflow with the demo's DAG, in Debian's headless Chromium.
+
+`.venv-airflow/bin/python docs/take_screenshots.py`. Chromium is driven through chromedriver's HTTP interface
+(W3C WebDriver), so no Python package is needed for it.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+IMAGES = ROOT / "docs" / "images"
+DAG = "retrain_demo"
+WIDTH = 1440
+TIMEOUT = 240.0
+CHROMIUM = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--force-device-scale-factor=1",
+]
+TRIGGER_BUTTON = "[data-testid='trigger-dag-button'], button[aria-label='Trigger Dag']"
+
+
+class Browser:
+    """One WebDriver session."""
+
+    def __init__(self, driver_url: str, profile: str) -> None:
+        self.base = driver_url
+        options = {"binary": "/usr/bin/chromium", "args": [*CHROMIUM, f"--user-data-dir={profile}"]}
+        wanted = {"browserName": "chrome", "goog:chromeOptions": options}
+        made = self._call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
+        self.base = f"{driver_url}/session/{made['sessionId']}"
+
+    def open(self, url: str) -> None:
+        """Goes to a page and waits for it to load."""
+        self._call("POST", "/url", {"url": url})
+
+    def run(self, script: str) -> Any:
+        """The value that a piece of JavaScript returns."""
+        return self._call("POST", "/execute/sync", {"script": script, "args": []})
+
+    def resize(self, height: int) -> None:
+        """Makes the window `height` pixels high."""
+        self._call("POST", "/window/rect", {"width": WIDTH, "height": height})
+
+    def screenshot(self, file: Path) -> None:
+        """Saves what the window shows."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(base64.b64decode(self._call("GET", "/screenshot")))
+        print(f"wrote {file.relative_to(ROOT)}", flush=True)
+
+    def close(self) -> None:
+        """Ends the browser."""
+        self._call("DELETE", "")
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(
+            self.base + path, data=data, method=method, headers={"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return json.load(answer)["value"]
+
+
+@contextlib.contextmanager
+def process(argv: list[str], environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs a command while the block runs; ends its process group afterwards."""
+    with open(log, "wb") as output:
+        running = subprocess.Popen(
+            argv, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield running
+    finally:
+        running.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.wait(60)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(what: str, condition: Callable[[], Any], running: subprocess.Popen[bytes], log: Path) -> None:
+    """Waits until `condition` is true; ends the script with the log when it never gets so."""
+    deadline = time.monotonic() + TIMEOUT
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            if condition():
+                return
+        if running.poll() is not None:
+            break
+        time.sleep(0.5)
+    sys.exit(f"{what}: not within {TIMEOUT:.0f} s\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def text_on_page(*words: str) -> str:
+    """JavaScript: whether the page shows all of `words`."""
+    return f"const t = document.body.innerText; return {json.dumps(words)}.every(w => t.includes(w))"
+
+
+def take(browser: Browser, airflow: str, wait: Callable[[str, Callable[[], Any]], None]) -> None:
+    """The pictures: the graph of the DAG, and the form that triggers it."""
+    browser.resize(1000)
+    browser.open(f"{airflow}/dags/{DAG}")
+    browser.run("localStorage.setItem('default_dag_view', JSON.stringify('graph'))")
+    browser.open(f"{airflow}/dags/{DAG}")
+    wait("the graph", lambda: browser.run(text_on_page("ExampleGen", "CheckpointConverter", "summary")))
+    time.sleep(3)  # the graph moves into place
+    browser.screenshot(IMAGES / "dag.png")
+    browser.resize(1300)
+    wait("the trigger button", lambda: browser.run(f"return !!document.querySelector({TRIGGER_BUTTON!r})"))
+    browser.run(f"document.querySelector({TRIGGER_BUTTON!r}).click()")
+    wait("the trigger form", lambda: browser.run(text_on_page("Training steps", "Run everything anew")))
+    time.sleep(2)
+    browser.screenshot(IMAGES / "trigger.png")
+
+
+def main() -> None:
+    """Starts Airflow and Chromium, takes the pictures, stops both."""
+    for program in ("chromium", "chromedriver"):
+        if shutil.which(program) is None:
+            sys.exit(f"{program} is missing; fix: apt-get install chromium chromium-driver")
+    port, driver_port = free_port(), free_port()
+    airflow, driver = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{driver_port}"
+    with tempfile.TemporaryDirectory(prefix="upcycle-pictures-") as name:
+        folder = Path(name)
+        log, driver_log = folder / "serve.log", folder / "chromedriver.log"
+        environment = os.environ | {"UPCYCLE_HOME": str(folder / "runs"), "HOME": name}
+        serve = [sys.executable, "-m", "dags.serve", "--port", str(port)]
+        with (
+            process(serve, environment, log) as server,
+            process(["chromedriver", f"--port={driver_port}"], environment, driver_log) as chromedriver,
+        ):
+            wait_for("Airflow", lambda: "Airflow is ready" in log.read_text(), server, log)
+            api = f"{airflow}/api/v2/dags/{DAG}"
+            wait_for("the DAG", lambda: urllib.request.urlopen(api, timeout=10), server, log)
+            status = f"{driver}/status"
+            wait_for("Chromium", lambda: urllib.request.urlopen(status, timeout=10), chromedriver, driver_log)
+            browser = Browser(driver, str(folder / "profile"))
+            try:
+                take(browser, airflow, lambda what, ready: wait_for(what, ready, server, log))
+            finally:
+                browser.close()
+
+
+if __name__ == "__main__":
+    main()

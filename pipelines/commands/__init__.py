@@ -1,0 +1,1 @@
+"""One module a command of `upcycle`; the heavy imports are inside the functions."""

@@ -1,0 +1,32 @@
+"""upcycle rollback"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.options import AsJson, print_json
+
+
+def rollback(
+    detector: Annotated[str, typer.Argument(help="The detector's name.")],
+    to: Annotated[int, typer.Option(min=1, help="The version to serve again.")],
+    as_json: AsJson = False,
+) -> None:
+    """Serve a published version again, in one atomic step.
+
+    Example: upcycle rollback demo --to 1
+    """
+    from components.pusher.publish import rollback as make_live
+    from components.pusher.versions import live_version
+    from pipelines.lineage import destination_of
+
+    destination = destination_of(detector)
+    before = live_version(destination)
+    chosen = make_live(destination, to)
+    was = before.number if before else None
+    if as_json:
+        print_json({"detector": detector, "live": chosen.number, "was": was, "path": str(chosen.path)})
+    else:
+        typer.echo(f"{detector}: version {chosen.number} serves now (before: {was}), {chosen.path}")

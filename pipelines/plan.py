@@ -1,0 +1,221 @@
+"""A run's plan: inputs hashed, pipeline compiled, written once; every later process of the run reads it.
+
+`python -m pipelines.plan --detector YAML --run-id ID [--steps N] [--learning-rate X] [--span S] [--force]
+--result FILE` is what orchestrators call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import shutil
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from components.pusher.versions import live_version
+from detection.errors import BadInput
+from pipelines.capture import quiet_stderr
+from pipelines.fingerprint import digest
+from pipelines.home import DetectorHome
+from pipelines.inputs import Inputs, resolve_inputs
+from pipelines.metadata import metadata_address
+from pipelines.process import exit_code_of, write_json
+from pipelines.retraining import NODES, Recipe, code_versions, compile_ir
+from pipelines.spec import DetectorSpec, TrainSpec
+
+PLAN_FILE = "plan.json"
+IR_FILE = "pipeline.json"
+
+
+class Overrides(BaseModel):
+    """What a trigger may change for one run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    steps: int | None = None
+    learning_rate: float | None = None
+    span: str | None = None
+    force: bool = False
+
+
+class Plan(Recipe):
+    """One run, fixed when it starts."""
+
+    run_dir: str
+    detector_home: str
+    detector_file: str
+    created: str
+    overrides: Overrides
+    metadata: str
+
+    @property
+    def home(self) -> DetectorHome:
+        """The detector's folder."""
+        return DetectorHome(Path(self.detector_home))
+
+    @property
+    def ir_file(self) -> Path:
+        """The compiled pipeline."""
+        return Path(self.run_dir) / IR_FILE
+
+
+def make_plan(detector_file: Path, overrides: Overrides, run_id: str, home: Path | None = None) -> Plan:
+    """Plan one run of a detector and write HOME/DETECTOR/plans/RUN_ID/.
+
+    Planning a run again gives the plan that exists if nothing has changed, and otherwise a new one under
+    the id RUN_ID~2, ~3, ...: what already ran under the old inputs is never mixed with the new.
+    Raises SpecError or BadInput.
+    """
+    spec = _with_overrides(DetectorSpec.from_file(detector_file), overrides)
+    detector_home = DetectorHome.of(spec.name, home)
+    inputs = resolve_inputs(spec, overrides.span)
+    versions = code_versions()
+    fingerprint = _fingerprint(spec, inputs, versions)
+    for attempt in itertools.count(1):
+        attempt_id = run_id if attempt == 1 else f"{run_id}~{attempt}"
+        run_dir = detector_home.plan_dir(attempt_id)
+        if not (run_dir / PLAN_FILE).is_file():
+            break
+        existing = read_plan(run_dir)
+        if (existing.fingerprint, existing.overrides) == (fingerprint, overrides):
+            return existing
+    destination = Path(spec.publish.destination or detector_home.serving)
+    baseline, is_published = find_baseline(destination, fingerprint)
+    # With nothing published (any more), a cached Pusher would leave it so.
+    uncached = list(NODES) if overrides.force else [] if is_published else ["Pusher"]
+    plan = Plan(
+        run_id=attempt_id,
+        spec=spec,
+        inputs=inputs,
+        fingerprint=fingerprint,
+        code_versions=versions,
+        baseline=baseline,
+        destination=str(destination),
+        pipeline_root=str(detector_home.artifacts),
+        uncached=uncached,
+        run_dir=str(run_dir),
+        detector_home=str(detector_home.root),
+        detector_file=str(Path(detector_file).resolve()),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        overrides=overrides,
+        metadata=metadata_address(detector_home.metadata),
+    )
+    _write(plan, compile_ir(plan))
+    return plan
+
+
+def read_plan(run_dir: Path) -> Plan:
+    """The plan in a run's directory. Raises BadInput if there is none."""
+    try:
+        return Plan.model_validate_json((Path(run_dir) / PLAN_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValidationError) as error:
+        raise BadInput(
+            f"there is no readable plan ({type(error).__name__})",
+            str(Path(run_dir) / PLAN_FILE),
+            "give the run_dir that `python -m pipelines.plan` wrote into its result",
+        ) from None
+
+
+def find_baseline(destination: Path, plan_fingerprint: str) -> tuple[str, bool]:
+    """The version directory to compare with ("": the converted TF1 model), and whether any version is live.
+
+    If the live version came from this very plan's inputs, it is compared with what it was compared with
+    then, not with itself; so the same run again finds every result in the cache.
+    """
+    live = live_version(destination)
+    if live is None:
+        return "", False
+    manifest = live.manifest
+    if manifest.fingerprint == plan_fingerprint and (
+        not manifest.baseline or Path(manifest.baseline).is_dir()
+    ):
+        return manifest.baseline, True
+    return str(live.path), True
+
+
+def _fingerprint(spec: DetectorSpec, inputs: Inputs, versions: dict[str, str]) -> str:
+    facts = {
+        "contents": {role: content.identity() for role, content in inputs.contents.items()},
+        "data": inputs.data.model_dump(exclude={"train", "eval", "label_map"}),
+        "train": spec.train.model_dump(),
+        "gate": spec.gate.model_dump(),
+        "code": versions,
+    }
+    return digest(json.dumps(facts, sort_keys=True))
+
+
+def _with_overrides(spec: DetectorSpec, overrides: Overrides) -> DetectorSpec:
+    changes: dict[str, Any] = overrides.model_dump(include={"steps", "learning_rate"}, exclude_none=True)
+    if not changes:
+        return spec
+    train = spec.train.model_dump() | changes
+    if train["warmup_steps"] and train["steps"] and train["warmup_steps"] >= train["steps"]:
+        train["warmup_steps"] = train["steps"] // 10
+    try:
+        return spec.model_copy(update={"train": TrainSpec.model_validate(train)})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        name = str(problem["loc"][0])
+        raise BadInput(
+            f"{name} can't be {changes.get(name)!r}: {problem['msg']}",
+            f"--{name.replace('_', '-')}",
+            "give a greater value, or leave it out",
+        ) from None
+
+
+def _write(plan: Plan, ir: str) -> None:
+    run_dir = Path(plan.run_dir)
+    staging = run_dir.with_name(f".{run_dir.name}.{os.getpid()}")
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    (staging / IR_FILE).write_text(ir, encoding="utf-8")
+    (staging / PLAN_FILE).write_text(plan.model_dump_json(indent=2), encoding="utf-8")
+    os.replace(staging, run_dir)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Plan a run; returns the exit code: 0, 78 for bad input, 1 otherwise."""
+    parser = argparse.ArgumentParser(prog="python -m pipelines.plan", description=__doc__)
+    parser.add_argument("--detector", type=Path, required=True, help="the detector's YAML")
+    parser.add_argument("--run-id", required=True)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--span")
+    parser.add_argument("--force", action="store_true", help="ignore the cache")
+    parser.add_argument("--result", type=Path, required=True, help="where the result's JSON goes")
+    given = parser.parse_args(arguments)
+    try:
+        overrides = Overrides(
+            steps=given.steps, learning_rate=given.learning_rate, span=given.span, force=given.force
+        )
+        plan = make_plan(given.detector, overrides, given.run_id)
+    except Exception as error:
+        return exit_code_of(error)
+    write_json(
+        given.result,
+        {
+            "run_dir": plan.run_dir,
+            "run_id": plan.run_id,
+            "detector": plan.spec.name,
+            "fingerprint": plan.fingerprint,
+            "baseline": plan.baseline,
+            "nodes": list(NODES),
+        },
+    )
+    print(f"planned {plan.run_id}: {plan.run_dir}")
+    for role, content in plan.inputs.contents.items():
+        print(f"  {role}: {content.files} files, {content.bytes} bytes, sha256 {content.sha256[:16]}")
+    print(f"  baseline: {plan.baseline or 'the converted TF1 model'}")
+    return 0
+
+
+if __name__ == "__main__":
+    with quiet_stderr():
+        exit_code = main()
+    sys.exit(exit_code)

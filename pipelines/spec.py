@@ -1,0 +1,237 @@
+"""DetectorSpec: one YAML in detectors/, validated. Both environments import this: pydantic, PyYAML."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pipelines.interpolation import Location, SpecError, expand, expand_path, load_yaml
+
+__all__ = ["DetectorSpec", "SpecError"]
+
+SPAN = "{span}"
+PACKAGE = "package:"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSpec(_Section):
+    """The TF1 detector to start from."""
+
+    pipeline_config: str = Field(description="the pipeline.config it was trained with")
+    checkpoint: str = Field(
+        description="TF1 checkpoint prefix or directory, frozen graph (.pb), or package:DIST:FILE"
+    )
+    label_map: str | None = Field(default=None, description="the label map it was trained with")
+
+
+class DataSpec(_Section):
+    """The pictures and boxes to learn. `{span}` in a path stands for one delivery of data."""
+
+    format: Literal["voc", "csv", "auto"] = Field(default="auto", description="how the boxes are written")
+    train: str = Field(description="directory (or CSV file) with training data")
+    eval: str | None = Field(default=None, description="the same for evaluation; without it, a part of train")
+    label_map: str = Field(description="the classes to learn, a label_map.pbtxt")
+    eval_fraction: float = Field(
+        default=0.2, gt=0, lt=1, description="part of train to evaluate on, without `eval`"
+    )
+    max_quarantined: float = Field(
+        default=0.05, ge=0, le=1, description="fail when a larger part of the data is bad"
+    )
+
+    @property
+    def uses_span(self) -> bool:
+        """Whether a path has `{span}` in it."""
+        return any(SPAN in path for path in (self.train, self.eval or "", self.label_map))
+
+
+class TrainSpec(_Section):
+    """How to fine-tune. What is left out comes from pipeline.config."""
+
+    steps: int | None = Field(default=None, ge=1, description="training steps")
+    batch_size: int | None = Field(default=None, ge=1, description="images in a step")
+    learning_rate: float | None = Field(
+        default=None, gt=0, description="the highest learning rate of the schedule"
+    )
+    warmup_steps: int | None = Field(default=None, ge=0, description="steps to rise to it")
+    optimizer: Literal["momentum", "adam", "rmsprop", "config"] = Field(
+        default="config", description="config: as in pipeline.config"
+    )
+    schedule: Literal["cosine", "constant", "config"] = Field(
+        default="config", description="config: as in pipeline.config"
+    )
+    freeze: list[str] = Field(default_factory=list, description="patterns of TF1 names that don't train")
+    train_batch_norm: bool = Field(default=False, description="whether batch normalisation's statistics move")
+    checkpoint_every_steps: int = Field(default=100, ge=1, description="what a killed training loses at most")
+    seed: int = Field(default=17, ge=0, description="seed of all that is random")
+    eval_every_steps: int | None = Field(default=None, ge=1, description="steps between validation losses")
+    augment: bool = Field(default=True, description="whether pipeline.config's augmentation is applied")
+
+
+class GateSpec(_Section):
+    """When a new model may replace the one that serves."""
+
+    metric: Literal["mAP", "mAP_50", "mAP_75"] = Field(
+        default="mAP_50", description="the COCO metric that decides"
+    )
+    min_value: float = Field(default=0.0, ge=0, le=1, description="the least it must reach")
+    min_improvement: float = Field(
+        default=0.0, ge=-1, le=1, description="the least it must gain over the baseline"
+    )
+
+
+class PublishSpec(_Section):
+    """Where a blessed model goes."""
+
+    destination: str | None = Field(default=None, description="serving directory; default HOME/NAME/serving")
+
+
+class ScheduleSpec(_Section):
+    """When Airflow runs it by itself. Without `cron`: only when triggered."""
+
+    cron: str | None = Field(default=None, description="five fields of cron, for example '0 3 * * 1'")
+    timezone: str = Field(default="UTC", description="the time zone of `cron`")
+
+    @field_validator("cron")
+    @classmethod
+    def _five_fields(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith("@") and len(value.split()) != 5:
+            raise ValueError("a cron expression has five fields: minute hour day month weekday")
+        return value
+
+
+class DetectorSpec(_Section):
+    """One detector: what to start from, what to learn, when it is good enough, where it serves."""
+
+    paths: ClassVar[frozenset[Location]] = frozenset(
+        {
+            ("model", "pipeline_config"),
+            ("model", "checkpoint"),
+            ("model", "label_map"),
+            ("data", "train"),
+            ("data", "eval"),
+            ("data", "label_map"),
+            ("publish", "destination"),
+        }
+    )
+
+    name: str = Field(description="lower case letters, digits, - and _; names its folder, DAG and versions")
+    description: str = Field(default="", description="what it detects, for people")
+    model: ModelSpec
+    data: DataSpec
+    train: TrainSpec = TrainSpec()
+    gate: GateSpec = GateSpec()
+    publish: PublishSpec = PublishSpec()
+    schedule: ScheduleSpec = ScheduleSpec()
+    executor: Literal["process", "docker", "kubernetes"] = Field(
+        default="process", description="what Airflow runs its nodes in"
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", value):
+            raise ValueError("a name has lower case letters, digits, - and _ only, and at most 63 of them")
+        return value
+
+    @model_validator(mode="after")
+    def _warmup(self) -> DetectorSpec:
+        if self.train.steps and self.train.warmup_steps and self.train.warmup_steps >= self.train.steps:
+            raise ValueError("train.warmup_steps must be less than train.steps")
+        return self
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> DetectorSpec:
+        """Read and validate a detector's YAML; paths come back absolute.
+
+        Raises SpecError (what, where with the line, fix) for anything that can't be used.
+        """
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise SpecError(
+                f"can't read the detector's YAML: {reason}",
+                str(path),
+                "give the path of a YAML in detectors/",
+            ) from None
+        return cls.from_text(text, str(path), path.resolve().parent)
+
+    @classmethod
+    def from_text(cls, text: str, source: str, base: Path) -> DetectorSpec:
+        """Validate the YAML in `text`; relative paths start at `base`. Raises SpecError."""
+        raw, lines = load_yaml(text, source)
+        data = _expand_tree(raw, (), base, source, lines)
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise _spec_error(error, source, lines) from None
+
+
+def _where(source: str, location: Location, lines: dict[Location, int]) -> str:
+    for length in range(len(location), 0, -1):
+        if location[:length] in lines:
+            return f"{source}:{lines[location[:length]]}"
+    return source
+
+
+def _expand_tree(value: Any, at: Location, base: Path, source: str, lines: dict[Location, int]) -> Any:
+    if isinstance(value, dict):
+        return {key: _expand_tree(item, (*at, str(key)), base, source, lines) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand_tree(item, at, base, source, lines) for item in value]
+    if not isinstance(value, str):
+        return value
+    where = _where(source, at, lines)
+    if at in DetectorSpec.paths and value and not value.startswith(PACKAGE):
+        return expand_path(value, base, where)
+    return expand(value, where)
+
+
+def _section_fields(location: Location) -> list[str]:
+    section: Any = DetectorSpec
+    for part in location:
+        section = section.model_fields[part].annotation
+    return list(section.model_fields)
+
+
+def _description(location: Location) -> str:
+    section: Any = DetectorSpec
+    for part in location[:-1]:
+        section = section.model_fields[part].annotation
+    field = section.model_fields.get(location[-1])
+    return (field.description if field else None) or f"the `{location[-1]}` section"
+
+
+def _spec_error(error: ValidationError, source: str, lines: dict[Location, int]) -> SpecError:
+    """The first problem as SpecError; how many more there are is said in it."""
+    # A misspelt key also makes its right name missing; the spelling is what to say.
+    problems = sorted(
+        error.errors(include_url=False), key=lambda problem: problem["type"] != "extra_forbidden"
+    )
+    first = problems[0]
+    location = tuple(str(part) for part in first["loc"] if isinstance(part, str))
+    name = ".".join(location)
+    where = _where(source, location, lines)
+    if first["type"] == "extra_forbidden":
+        known = _section_fields(location[:-1])
+        near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
+        what = f"unknown key `{name}`"
+        fix = f"did you mean `{near[0]}`?" if near else f"the keys here are: {', '.join(known)}"
+    elif first["type"] == "missing":
+        what = f"`{name}` is missing"
+        fix = f"add `{name}`: {_description(location)}"
+    else:
+        message = first["msg"].removeprefix("Value error, ")
+        what = f"`{name}`: {message}, got {first['input']!r}" if name else message
+        fix = f"`{name}` is {_description(location)}" if name else "correct the values"
+    if len(problems) > 1:
+        what += f" (and {len(problems) - 1} more)"
+    return SpecError(what, where, fix)

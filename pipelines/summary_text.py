@@ -1,0 +1,138 @@
+"""A run's summary for a person: what was carried over, with what proof, what it won, what serves now."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from components.evaluator.gate import title_of
+from pipelines.summary import Summary
+
+_PLAIN_WIDTH = 100  # of a log file, where a terminal has no say
+_METRICS = ("mAP_50", "mAP_75", "mAP")
+
+
+def console() -> Console:
+    """Standard output; lines of a log are not wrapped at 80 columns."""
+    return Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
+
+
+def print_summary(summary: Summary, out: Console | None = None) -> None:
+    """Print the summary."""
+    out = out or console()
+    out.rule(f"[bold]{summary.detector}[/]  run {escape(summary.run_id)}")
+    kind = str(summary.conversion["kind"]).replace("_", " ")
+    out.print(
+        f"[bold]Model[/]      {summary.conversion['architecture']} from a TF1 {kind}; variables by block:"
+    )
+    out.print(_conversion_table(summary))
+    for line in (_proof_line(summary), _data_line(summary), _training_line(summary)):
+        out.print(line, soft_wrap=True)
+    out.print(f"[bold]Metrics[/]    on {summary.candidate.metrics.images} images:")
+    out.print(_metrics_table(summary))
+    for reason in summary.verdict.reasons:
+        out.print(f"  {escape(reason)}")
+    out.print(_verdict_line(summary), soft_wrap=True)
+    out.print(_time_line(summary), soft_wrap=True)
+    out.print(f"[bold]Report[/]     {shown_path(summary.report)}", soft_wrap=True)
+
+
+def shown_path(path: str | Path) -> str:
+    """A path as short as it can be written here."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
+
+
+def _conversion_table(summary: Summary) -> Table:
+    conversion = summary.conversion
+    table = Table(box=box.SIMPLE)
+    table.add_column("block")
+    for name in ("wanted", "loaded", "fresh"):
+        table.add_column(name, justify="right")
+    for block in conversion["blocks"]:
+        counts = [str(block[name]) for name in ("wanted", "loaded", "skipped")]
+        table.add_row(block["block"].replace("_", " "), *counts)
+    table.add_section()
+    fresh = conversion["variables_total"] - conversion["variables_loaded"]
+    table.add_row(
+        "all",
+        str(conversion["variables_total"]),
+        str(conversion["variables_loaded"]),
+        str(fresh),
+        style="bold",
+    )
+    return table
+
+
+def _proof_line(summary: Summary) -> str:
+    proof = summary.conversion["proof"]
+    word = "[green]proved[/]" if proof["passed"] else "[red]not proved[/]"
+    return (
+        f"[bold]Proof[/]      {word}: at most {proof['max_difference_raw']:.1e} from the TF1 graph "
+        f"(tolerance {proof['tolerance']:.0e}) on {proof['images']} photographs, "
+        f"{proof['matched_detections']} detections matched"
+    )
+
+
+def _data_line(summary: Summary) -> str:
+    data = summary.data
+    return (
+        f"[bold]Data[/]       {data['images_read']} images read = {data['images_written']} written + "
+        f"{data['images_quarantined']} quarantined; {data['boxes_written']} of {data['boxes_read']} boxes"
+    )
+
+
+def _training_line(summary: Summary) -> str:
+    training = summary.training
+    line = (
+        f"[bold]Training[/]   {training['steps']} steps at {training['images_per_second']:.1f} images/s "
+        f"in {training['seconds']:.0f} s"
+    )
+    if training["first_loss"] is not None:
+        line += f", loss {training['first_loss']:.2f} -> {training['last_loss']:.2f}"
+    if training.get("resumed_from"):
+        line += f", resumed from step {training['resumed_from']}"
+    return line
+
+
+def _metrics_table(summary: Summary) -> Table:
+    old, new = summary.baseline, summary.candidate
+    table = Table(box=box.SIMPLE)
+    table.add_column("metric")
+    table.add_column(f"baseline: {old.title}", justify="right")
+    table.add_column("new", justify="right")
+    for name in _METRICS:
+        values = [_value(getattr(model.metrics, name)) for model in (old, new)]
+        style = "bold" if name == summary.gate.metric else None
+        table.add_row(title_of(name), *values, style=style)
+    return table
+
+
+def _value(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _verdict_line(summary: Summary) -> str:
+    published = summary.published
+    if published is None:
+        serving = (
+            "nothing serves yet" if summary.live_version is None else f"version {summary.live_version} stays"
+        )
+        return f"[bold]Verdict[/]    [red]refused[/]: not published, {serving}"
+    line = (
+        f"[bold]Verdict[/]    [green]blessed[/]: version {published.version} in {shown_path(published.path)}"
+    )
+    return line + (", live" if published.live else f"; live is version {summary.live_version}")
+
+
+def _time_line(summary: Summary) -> str:
+    parts = [
+        f"{time.node} {time.seconds:.1f} s" + (" (cache)" if time.cached else "") for time in summary.nodes
+    ]
+    return f"[bold]Time[/]       {summary.seconds:.0f} s: " + ", ".join(parts)

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from components.checkpoint_converter.proof import prove, relative_difference
+from components.checkpoint_converter.restore import restore
+from components.checkpoint_converter.sources import read_checkpoint
+from detection.builder import build_detector
+from detection.errors import Failed
+from detection.tf1.frozen_graph import FrozenDetector, load_frozen_graph
+
+NAME = "ssd_mobilenet_v2"
+
+
+@pytest.fixture(scope="module")
+def oracle(tf1_folder):
+    return FrozenDetector(load_frozen_graph(tf1_folder(NAME) / "frozen_inference_graph.pb"))
+
+
+@pytest.fixture(scope="module")
+def image(reference):
+    return reference(NAME)["image"][0]
+
+
+@pytest.fixture(scope="module")
+def converted(tf1_folder, tf1_config):
+    def build(change=lambda config: None):
+        config = tf1_config(NAME)
+        change(config.model.ssd)
+        model = build_detector(config.model)
+        restore(model, read_checkpoint(tf1_folder(NAME)))
+        return model
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def model(converted):
+    return converted()
+
+
+def test_a_good_conversion(model, oracle, image):
+    proof = prove(model, oracle, [image, image[::-1]], "files: a, b", 0.2)
+    assert proof.passed
+    assert (proof.images, proof.image_source, proof.tolerance) == (2, "files: a, b", 1e-4)
+    assert 0 < proof.max_difference_raw < 1e-5
+    assert proof.max_difference_boxes < 1e-5
+    assert proof.max_difference_scores < 1e-5
+    assert proof.matched_detections > 5
+
+
+@pytest.mark.parametrize(
+    ("path", "block"),
+    [
+        ("MobilenetV2/expanded_conv_5/project/kernel", "backbone"),
+        ("layer_19_2_Conv2d_2_3x3_s2_128/BatchNorm/gamma", "feature_maps"),
+        ("BoxPredictor_3/BoxEncodingPredictor/bias", "box_head"),
+        ("BoxPredictor_0/ClassPredictor/kernel", "class_head"),
+    ],
+)
+def test_a_wrong_variable_is_found_and_its_block_named(model, oracle, image, path, block):
+    weight = next(weight for weight in model.weights if weight.path.endswith(path))
+    value = weight.numpy()
+    weight.assign(value * 1.05)
+    with pytest.raises(Failed, match=f"first block that differs is {block} "):
+        prove(model, oracle, [image], "files: a", 0.2)
+    weight.assign(value)
+
+
+def _other_resizing(ssd) -> None:
+    ssd.image_resizer.fixed_shape_resizer.resize_method = 2  # NEAREST_NEIGHBOR
+
+
+def _other_epsilon(ssd) -> None:
+    ssd.feature_extractor.conv_hyperparams.batch_norm.epsilon = 0.1
+
+
+def _other_iou_threshold(ssd) -> None:
+    ssd.post_processing.batch_non_max_suppression.iou_threshold = 0.05
+
+
+@pytest.mark.parametrize(
+    ("change", "block"),
+    [
+        (_other_resizing, "preprocessing"),
+        (_other_epsilon, "feature_maps"),
+        (_other_iou_threshold, "postprocessing"),
+    ],
+)
+def test_a_config_that_loads_but_computes_something_else(converted, oracle, image, change, block):
+    with pytest.raises(Failed, match=f"first block that differs is {block} ") as error:
+        prove(converted(change), oracle, [image], "files: a", 0.2)
+    assert error.value.where == "proof image 1"
+
+
+def test_rounding_in_the_raw_predictions_that_tips_an_overlap_is_excused(model, oracle, image, monkeypatch):
+    postprocess = model.postprocess
+    calls = []
+
+    def tipped(predictions):
+        found = postprocess(predictions)
+        calls.append(predictions)
+        if len(calls) == 1:  # the model's own predictions; the replay gets the TF1 graph's
+            found["detection_classes"] = found["detection_classes"] + 1
+        return found
+
+    monkeypatch.setattr(model, "postprocess", tipped)
+    proof = prove(model, oracle, [image], "files: a", 0.2)
+    assert proof.passed
+    assert len(calls) == 2
+
+
+def test_a_two_stage_graph_has_no_raw_predictions_to_compare(model, tf1_folder, image):
+    graph = load_frozen_graph(tf1_folder("faster_rcnn_inception_v2") / "frozen_inference_graph.pb")
+    with pytest.raises(Failed, match="raw predictions can't be found"):
+        prove(model, FrozenDetector(graph), [image], "files: a", 0.2)
+
+
+def test_relative_difference():
+    reference = np.array([1.0, -4.0], np.float32)
+    assert relative_difference(reference, np.array([1.0, -3.0], np.float32)) == 0.25
+    assert relative_difference(reference, reference) == 0.0
+    assert relative_difference(reference, np.zeros(3)) == np.inf
+    assert relative_difference(reference, np.array([1.0, np.nan])) == np.inf
+    assert relative_difference(np.zeros(2), np.array([0.5, 0.0])) == 0.5

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from components.checkpoint_converter.restore import require_complete, restore
+from components.checkpoint_converter.sources import read_checkpoint
+from detection.builder import build_detector
+from detection.errors import Failed
+
+NAME = "ssdlite_mobilenet_v2"
+HEAD = "BoxPredictor_0/ClassPredictor/weights"
+
+
+@pytest.fixture
+def variables(tf1_folder):
+    return read_checkpoint(tf1_folder(NAME))
+
+
+def test_every_variable_is_loaded_with_its_own_value(tf1_config, variables):
+    model = build_detector(tf1_config(NAME).model)
+    restored = restore(model, variables)
+    assert sorted(restored.loaded) == sorted(variables)
+    assert restored.skipped == ()
+    assert {block.block: (block.wanted, block.loaded) for block in restored.blocks()} == {
+        "backbone": (260, 260),
+        "feature_maps": (60, 60),
+        "box_head": (42, 42),
+        "class_head": (42, 42),
+    }
+    kernel = next(w for w in model.weights if w.path.endswith("expanded_conv_3/depthwise/depthwise_kernel"))
+    expected = variables["FeatureExtractor/MobilenetV2/expanded_conv_3/depthwise/depthwise_weights"]
+    np.testing.assert_array_equal(kernel.numpy(), expected)
+    require_complete(restored, "here")
+
+
+def test_other_classes_start_from_a_fresh_class_predictor_and_nothing_else(tf1_config, variables):
+    model = build_detector(tf1_config(NAME).model, num_classes=7)
+    before = {weight.path: weight.numpy() for weight in model.weights}
+    restored = restore(model, variables, fresh_class_head=True)
+    assert len(restored.loaded) == 404 - 12
+    assert len(restored.fresh) == 12
+    assert all("/ClassPredictor/" in variable.name for variable in restored.fresh)
+    assert restored.missing == ()
+    head = next(
+        weight for weight in model.weights if weight.path.endswith("BoxPredictor_0/ClassPredictor/kernel")
+    )
+    assert head.shape[-1] == 3 * 8
+    np.testing.assert_array_equal(head.numpy(), before[head.path])
+    assert 0 < np.abs(head.numpy()).max() <= 2 * 0.03 + 1e-6  # truncated normal of the config's stddev
+    require_complete(restored, "here")
+
+
+def test_a_config_of_another_width_is_refused(tf1_config, variables):
+    config = tf1_config(NAME)
+    config.model.ssd.feature_extractor.depth_multiplier = 0.5
+    restored = restore(build_detector(config.model), variables)
+    with pytest.raises(
+        Failed, match=r"variables of the model found no value \(loaded: backbone \d+/260"
+    ) as error:
+        require_complete(restored, "model.ckpt")
+    assert "shape (1, 1, 48, 8) in the checkpoint, (1, 1, 48, 16) in the model" in error.value.what
+    assert error.value.where == "model.ckpt"
+
+
+def test_a_variable_that_the_checkpoint_lacks_is_named(tf1_config, variables):
+    values = {name: array for name, array in variables.items() if name != HEAD}
+    restored = restore(build_detector(tf1_config(NAME).model), values)
+    with pytest.raises(Failed, match=f"1 variables .* class_head 41/42.*first {HEAD}: not in the checkpoint"):
+        require_complete(restored, "model.ckpt")
+
+
+def test_random_numbers_of_dropout_are_no_variables_of_the_model(tf1_config, variables):
+    config = tf1_config(NAME)
+    config.model.ssd.box_predictor.convolutional_box_predictor.use_dropout = True
+    assert len(restore(build_detector(config.model), variables).loaded) == 404

@@ -1,0 +1,153 @@
+"""What is trained, what stays frozen, and how gradients are clipped."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.trainer.trainable import DetectorTrainer, select_trained, tf1_name
+from detection.errors import BadInput
+
+
+class Convolution(keras.layers.Layer):
+    """Scales its input by a kernel and adds a bias."""
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        self.kernel = self.add_weight(name="kernel", shape=[], initializer="ones")
+        self.bias = self.add_weight(name="bias", shape=[], initializer="zeros")
+
+    def call(self, values: tf.Tensor) -> tf.Tensor:
+        return values * self.kernel.value + self.bias.value
+
+
+class Extractor(keras.layers.Layer):
+    """Two convolutions in the scope FeatureExtractor."""
+
+    def __init__(self) -> None:
+        super().__init__(name="FeatureExtractor")
+        self.first = Convolution(name="Conv")
+        self.second = Convolution(name="Conv_1")
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        self.first.build(input_shape)
+        self.second.build(input_shape)
+
+    def call(self, values: tf.Tensor) -> tf.Tensor:
+        return self.second(self.first(values))
+
+
+class Detector(keras.Model):
+    """Has a detector's interface; its loss is the distance of the mean prediction from the first box."""
+
+    def __init__(self) -> None:
+        super().__init__(name="tiny")
+        self.extractor = Extractor()
+        self.head = Convolution(name="BoxPredictor")
+        self(tf.zeros([1, 2, 2, 3]))
+
+    def call(self, images: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
+        return {"box_encodings": self.head(self.extractor(images))}
+
+    def compute_detection_losses(
+        self, predictions: dict[str, tf.Tensor], groundtruth: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        means = tf.reduce_mean(predictions["box_encodings"], [1, 2, 3])
+        error = tf.reduce_mean(tf.square(means - groundtruth["boxes"][:, 0, 0]))
+        return {"localization_loss": error, "classification_loss": tf.constant(2.0)}
+
+    def regularization_loss(self) -> tf.Tensor:
+        return 0.5 * tf.square(self.head.kernel.value)
+
+
+def batches(*sizes: int) -> tf.data.Dataset:
+    def elements() -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        return [
+            (np.ones([size, 2, 2, 3], np.float32), {"boxes": np.full([size, 5, 4], size, np.float32)})
+            for size in sizes
+        ]
+
+    signature = (tf.TensorSpec([None, 2, 2, 3]), {"boxes": tf.TensorSpec([None, 5, 4])})
+    return tf.data.Dataset.from_generator(elements, output_signature=signature)
+
+
+def values(detector: Detector) -> dict[str, float]:
+    return {tf1_name(detector, variable): float(variable.value) for variable in detector.variables}
+
+
+def test_names_are_those_of_tf1() -> None:
+    assert set(values(Detector())) == {
+        "FeatureExtractor/Conv/weights",
+        "FeatureExtractor/Conv/biases",
+        "FeatureExtractor/Conv_1/weights",
+        "FeatureExtractor/Conv_1/biases",
+        "BoxPredictor/weights",
+        "BoxPredictor/biases",
+    }
+
+
+@pytest.mark.parametrize(
+    ("freeze", "only", "trained"),
+    [
+        ([], [], 6),
+        (["FeatureExtractor/Conv/"], [], 4),
+        (["Conv"], [], 2),
+        (["biases$"], ["FeatureExtractor"], 2),
+    ],
+)
+def test_patterns_are_searched_in_names(freeze: list[str], only: list[str], trained: int) -> None:
+    assert len(select_trained(Detector(), freeze, only)) == trained
+
+
+@pytest.mark.parametrize(
+    ("pattern", "word"),
+    [("FeatureExtractor/Mobilenet", "matches no variable"), ("(", "no regular expression"), (".", "frozen")],
+)
+def test_bad_patterns_are_named(pattern: str, word: str) -> None:
+    with pytest.raises(BadInput, match=word):
+        select_trained(Detector(), [pattern])
+
+
+def test_frozen_variables_stay_and_the_others_move() -> None:
+    detector = Detector()
+    before = values(detector)
+    trainer = DetectorTrainer(detector, select_trained(detector, ["FeatureExtractor/Conv/"]))
+    trainer.compile(optimizer=keras.optimizers.SGD(0.01), jit_compile=False)
+    trainer.fit(batches(2, 2, 2), verbose=0)
+    after = values(detector)
+    moved = {name for name in after if after[name] != before[name]}
+    assert moved == {name for name in before if not name.startswith("FeatureExtractor/Conv/")}
+
+
+def test_step_is_the_gradient_of_all_losses() -> None:
+    detector = Detector()
+    trainer = DetectorTrainer(detector, select_trained(detector, ["FeatureExtractor", "biases"]))
+    trainer.compile(optimizer=keras.optimizers.SGD(0.1), jit_compile=False)
+    trainer.fit(batches(3), verbose=0)
+    # prediction 1, target 3: d(1 - 3)^2/dk = -4, plus the regularization's 1
+    assert float(detector.head.kernel.value) == pytest.approx(1.0 + 0.1 * 3.0)
+
+
+def test_regularization_is_left_out_and_gradients_are_clipped() -> None:
+    detector = Detector()
+    trained = select_trained(detector, ["FeatureExtractor"])
+    trainer = DetectorTrainer(detector, trained, clip_norm=1.0, regularize=False)
+    trainer.compile(optimizer=keras.optimizers.SGD(0.1), jit_compile=False)
+    trainer.fit(batches(3), verbose=0)
+    # kernel and bias both have the gradient -4: clipped to a norm of 1 together
+    assert float(detector.head.kernel.value) == pytest.approx(1.0 + 0.1 / np.sqrt(2.0))
+    assert float(detector.head.bias.value) == pytest.approx(0.1 / np.sqrt(2.0))
+
+
+def test_evaluation_is_the_mean_over_examples() -> None:
+    detector = Detector()
+    trainer = DetectorTrainer(detector, select_trained(detector, []))
+    trainer.compile(optimizer=keras.optimizers.SGD(0.1), jit_compile=False)
+    before = values(detector)
+    for _ in range(2):
+        losses = trainer.evaluate(batches(3, 1), verbose=0, return_dict=True)
+        assert losses == pytest.approx(
+            {"loss": 3.0 + 2.0 + 0.5, "localization_loss": 3.0, "classification_loss": 2.0}
+        )
+    assert values(detector) == before

@@ -1,0 +1,99 @@
+"""The DAG tests run under the Airflow environment: `.venv-airflow/bin/python -m pytest tests/dags`.
+
+Nodes are played by stub_node.py, detectors are files of the tests' own, and Airflow's home is temporary.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+if importlib.util.find_spec("airflow") is None:  # the ML environment, where `make test` runs the other tests
+    collect_ignore_glob = ["test_*.py"]
+
+DETECTOR = """
+name: {name}
+description: A detector for the tests
+executor: {executor}
+model: {{pipeline_config: pipeline.config, checkpoint: model.ckpt}}
+data: {{train: "data/{{span}}", label_map: label_map.pbtxt}}
+train: {{steps: 7, learning_rate: 0.5}}
+schedule: {{cron: {cron}, timezone: Europe/Berlin}}
+"""
+
+
+def _detector_yaml(name: str, executor: str = "process", cron: str = "'0 3 * * 1'") -> str:
+    return DETECTOR.format(name=name, executor=executor, cron=cron)
+
+
+@pytest.fixture
+def detector_yaml() -> Callable[..., str]:
+    """Writes a detector file that can be used."""
+    return _detector_yaml
+
+
+def make_stub_python(folder: Path) -> Path:
+    """An executable that plays the ML environment's Python."""
+    stub = folder / "python"
+    script = Path(__file__).with_name("stub_node.py")
+    stub.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I "{script}" "$@"\n', encoding="utf-8")
+    stub.chmod(0o755)
+    return stub
+
+
+@pytest.fixture
+def detectors(tmp_path: Path) -> Path:
+    """A folder for detector files with one in it, `signs`."""
+    folder = tmp_path / "detectors"
+    folder.mkdir()
+    (folder / "signs.yaml").write_text(_detector_yaml("signs"), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def stub_environment(tmp_path: Path, detectors: Path) -> dict[str, str]:
+    """The environment for a command under test: stub nodes, own detectors, own home, nothing of Airflow's."""
+    passed = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "UPCYCLE"))}
+    return passed | {
+        "UPCYCLE_HOME": str(tmp_path / "home"),
+        "UPCYCLE_DETECTORS": str(detectors),
+        "UPCYCLE_ML_PYTHON": str(make_stub_python(tmp_path)),
+        "UPCYCLE_STUB": str(tmp_path),
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def airflow_in_tmp() -> Iterator[None]:
+    """Settings for the tests that import Airflow into this process."""
+    from dags import environment
+
+    with tempfile.TemporaryDirectory(prefix="upcycle-airflow-") as folder:
+        os.environ["UPCYCLE_HOME"] = folder
+        os.environ.pop("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", None)
+        environment.apply(environment.airflow_settings(Path(folder) / ".airflow", port=8080))
+        from airflow.utils.db import initdb
+
+        initdb()
+        yield
+
+
+@pytest.fixture
+def load_dags(detectors: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
+    """Parses dags/ as Airflow does, with the detector files of the test."""
+
+    def load() -> Any:
+        from airflow.dag_processing.dagbag import DagBag
+
+        monkeypatch.setenv("UPCYCLE_DETECTORS", str(detectors))
+        return DagBag(dag_folder=str(ROOT / "dags"), bundle_name="dags-folder")
+
+    return load

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TASKS = ["plan", "ExampleGen", "ConfigValidator", "CheckpointConverter", "Trainer", "Evaluator", "Pusher"]
+
+
+@pytest.fixture
+def embedded(stub_environment):
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "dags.embedded", *arguments],
+            env=stub_environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run
+
+
+def calls(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "calls.jsonl").read_text().splitlines()]
+
+
+def test_a_run_shows_each_task_and_ends_with_the_summary(embedded, tmp_path):
+    started = time.monotonic()
+    done = embedded("retrain_signs", "--steps", "5", "--span", "2026-11 a")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert time.monotonic() - started < 60
+    assert done.stderr == ""
+    assert sorted(re.findall(r"^● (\w+)$", done.stdout, re.M)) == sorted(TASKS)
+    assert "● ExampleGen\n  │ ExampleGen works\n  ✓ " in done.stdout
+    assert re.search(r"ExampleGen works\n  ✓ [\d.]+ s  from cache\n", done.stdout)
+    *_, summary, blank, seconds = done.stdout.splitlines()
+    assert (summary, blank) == ("mAP_50 0.91, version 1 serves", "")
+    assert re.fullmatch(r"[\d.]+ s, of which Airflow [\d.]+ s", seconds)
+    made = calls(tmp_path)
+    plan = made[0]
+    assert (plan["module"], plan["steps"], plan["span"]) == ("pipelines.plan", "5", "2026-11 a")
+    assert (plan["learning_rate"], plan["force"]) == (None, False)
+    assert plan["detector"] == str(tmp_path / "detectors" / "signs.yaml")
+    assert plan["run_id"].startswith("manual__")
+    assert {call["plan"] for call in made[1:]} == {str(tmp_path / "run of today")}
+    assert [call["node"] for call in made[-4:]] == ["Trainer", "Evaluator", "Pusher", "summary"]
+
+
+def test_bad_input_fails_at_once_with_78(embedded, tmp_path):
+    (tmp_path / "ConfigValidator.json").write_text(json.dumps({"exit": 78, "times": 9}))
+    done = embedded("retrain_signs")
+    assert done.returncode == 78
+    assert "  │ the label map is empty\n  │   where: label_map.pbtxt" in done.stdout
+    assert "✗ ConfigValidator can't use its input" in done.stdout
+    nodes = [call["node"] for call in calls(tmp_path)]
+    assert nodes.count("ConfigValidator") == 1 and "Trainer" not in nodes and "summary" not in nodes
+
+
+def test_a_failed_attempt_is_tried_again(embedded, tmp_path):
+    (tmp_path / "Trainer.json").write_text(json.dumps({"exit": 1, "times": 1}))
+    done = embedded("retrain_signs")
+    assert done.returncode == 0
+    assert "✗ Trainer failed (exit code 1)" in done.stdout and "● Trainer (attempt 2)\n" in done.stdout
+
+
+def test_what_is_not_there_or_not_allowed(embedded, detectors):
+    (detectors / "broken.yaml").write_text("nmae: x")
+    unknown = embedded("retrain_sings")
+    assert unknown.returncode == 78 and "take one of retrain_broken, retrain_signs" in unknown.stdout
+    steps = embedded("retrain_signs", "--steps", "0")
+    assert steps.returncode == 78 and "steps: 0 is less than the minimum of 1" in steps.stdout
+    broken = embedded("retrain_broken")
+    assert broken.returncode == 78 and "did you mean `name`?" in broken.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_node_too(stub_environment, tmp_path, number):
+    (tmp_path / "plan.json").write_text(json.dumps({"sleep": 60}))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dags.embedded", "retrain_signs"],
+        env=stub_environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    while "plan works" not in (line := process.stdout.readline()):
+        assert line, "ended early"
+    deadline = time.monotonic() + 10
+    while len(calls(tmp_path)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(number)
+    assert f"stopped by {number.name}" in process.communicate(timeout=20)[0]
+    assert process.returncode == 128 + number
+    node, helper, *_ = calls(tmp_path)
+    for pid in (node["pid"], helper["helper"]):
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)

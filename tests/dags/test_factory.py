@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+EDGES = {
+    "plan": {"ExampleGen", "ConfigValidator"},
+    "ExampleGen": {"Trainer"},
+    "ConfigValidator": {"CheckpointConverter"},
+    "CheckpointConverter": {"Trainer"},
+    "Trainer": {"Evaluator"},
+    "Evaluator": {"Pusher"},
+    "Pusher": {"summary"},
+    "summary": set(),
+}
+
+
+def shape(dag) -> dict[str, set[str]]:
+    return {task.task_id: set(task.downstream_task_ids) for task in dag.tasks}
+
+
+def test_one_dag_a_detector_file(load_dags, detectors, detector_yaml):
+    (detectors / "second.yml").write_text(detector_yaml("boards-2", cron="null"))
+    bag = load_dags()
+    assert bag.import_errors == {}
+    assert set(bag.dags) == {"retrain_signs", "retrain_boards-2"}
+    assert not bag.dags["retrain_boards-2"].timetable.can_be_scheduled
+
+
+def test_tasks_pools_and_retries(load_dags):
+    dag = load_dags().dags["retrain_signs"]
+    assert shape(dag) == EDGES
+    assert {t.task_id for t in dag.tasks if t.pool == "gpu"} == {"Trainer", "Evaluator"}
+    assert {t.retries for t in dag.tasks} == {2}
+    assert all(t.retry_delay == timedelta(seconds=5) for t in dag.tasks)
+    assert (dag.catchup, dag.max_active_runs) == (False, 1)
+    assert "0 3 * * 1" in str(dag.timetable.expression) and "Europe/Berlin" in str(dag.timetable.timezone)
+
+
+def test_trigger_form(load_dags):
+    params = load_dags().dags["retrain_signs"].params
+    fields = {name: params.get_param(name) for name in params}
+    assert list(fields) == ["steps", "learning_rate", "span", "force"]
+    assert {name: field.schema["type"] for name, field in fields.items()} == {
+        "steps": ["null", "integer"],
+        "learning_rate": ["null", "number"],
+        "span": ["null", "string"],
+        "force": "boolean",
+    }
+    assert fields["steps"].description == "Empty: 7"
+    assert "{span}" in fields["span"].description
+    assert all(field.schema["title"] and field.description for field in fields.values())
+    assert dict(params) == {"steps": None, "learning_rate": None, "span": None, "force": False}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (lambda yaml: "name: [", "not valid YAML"),
+        (lambda yaml: yaml("broken").replace("train:", "trian:", 1), "unknown key"),
+        (lambda yaml: yaml("broken", cron="'99 3 * * 1'"), "99 3 * * 1"),
+        (lambda yaml: yaml("broken", executor="kubernetes", cron="'0 0 32 1 *'"), "0 0 32 1 *"),
+        (lambda yaml: yaml("signs"), "is taken by signs.yaml"),
+    ],
+)
+def test_a_broken_file_is_shown_and_touches_no_other(load_dags, detectors, detector_yaml, text, problem):
+    (detectors / "zz broken.yaml").write_text(text(detector_yaml))
+    bag = load_dags()
+    assert bag.import_errors == {}
+    assert set(bag.dags) == {"retrain_signs", "retrain_zz_broken"}
+    assert shape(bag.dags["retrain_signs"]) == EDGES
+    broken = bag.dags["retrain_zz_broken"]
+    assert problem in broken.doc_md and "fix:" in broken.doc_md and str(detectors) in broken.doc_md
+    assert broken.tags == {"retrain", "broken"} and "zz broken.yaml" in broken.dag_display_name
+    assert problem in broken.get_task("detector_file").problem
+    assert not broken.timetable.can_be_scheduled
+
+
+def test_a_broken_file_never_takes_a_good_dags_name(load_dags, detectors, detector_yaml):
+    (detectors / "a.yaml").write_text(detector_yaml("b"))
+    (detectors / "b.yaml").write_text("no: good")
+    bag = load_dags()
+    assert set(bag.dags) == {"retrain_signs", "retrain_b", "retrain_b_broken"}
+    assert shape(bag.dags["retrain_b"]) == EDGES
+
+
+def test_all_dags_serialize_and_stay_equal(load_dags, detectors):
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    (detectors / "broken.yaml").write_text("no: good")
+    first, second = load_dags(), load_dags()
+    for dag_id, dag in first.dags.items():
+        data = DagSerialization.to_dict(dag)
+        assert DagSerialization.from_dict(data).dag_id == dag_id
+        # A DAG that differs at each parse would get a new version each half minute.
+        assert DagSerialization.to_dict(second.dags[dag_id])["dag"] == data["dag"]
+
+
+def test_the_checkouts_own_detectors_load(load_dags, monkeypatch, detectors):
+    if not (ROOT / "detectors").is_dir():
+        pytest.skip("no detectors/ in this checkout")
+    from dags.factory import read_detectors
+
+    monkeypatch.setenv("UPCYCLE_DETECTORS", str(ROOT / "detectors"))
+    good, broken = read_detectors()
+    assert broken == [] and "demo" in [spec.name for _, spec in good]
+
+
+def test_parsing_imports_no_tensorflow_and_no_unused_provider(stub_environment):
+    script = (
+        "import sys; import dags.retrain, dags.retrain_docker, dags.retrain_kubernetes\n"
+        "heavy = {'tensorflow', 'keras', 'tfx', 'ml_metadata', 'apache_beam', 'docker', 'kubernetes'}\n"
+        "print(heavy & set(sys.modules) or 'light', hasattr(dags.retrain, 'retrain_signs'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=stub_environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.splitlines()[-1:] == ["light True"], done.stderr

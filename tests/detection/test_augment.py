@@ -1,0 +1,172 @@
+"""Augmentations move pixels and boxes together, follow the seed, and keep the OD API's rules."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+
+from detection.augment import build_augmentations
+from detection.augment_geometry import CropOperation, random_crop_image, ssd_random_crop
+from detection.config import protos
+
+HEIGHT, WIDTH = 60, 80
+BOX = (0.25, 0.25, 0.75, 0.5)  # rows 15 to 45, columns 20 to 40
+
+
+def example() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """A dark image with one bright box."""
+    image = np.full((HEIGHT, WIDTH, 3), 10.0, np.float32)
+    image[15:45, 20:40] = (250.0, 200.0, 100.0)
+    return tf.constant(image), tf.constant([BOX], tf.float32), tf.constant([3], tf.int32)
+
+
+def seed(number: int) -> tf.Tensor:
+    return tf.constant([7, number], tf.int64)
+
+
+def steps(text: str) -> protos.TrainConfig:
+    return text_format.Parse(text, protos.TrainConfig()).data_augmentation_options
+
+
+def bright_box(image: tf.Tensor) -> np.ndarray:
+    """Normalised box around the bright pixels."""
+    rows, columns = np.nonzero(image.numpy()[..., 0] > 100.0)
+    height, width = image.shape[:2]
+    return np.array(
+        [rows.min() / height, columns.min() / width, (rows.max() + 1) / height, (columns.max() + 1) / width]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("random_horizontal_flip", [0.25, 0.5, 0.75, 0.75]),
+        ("random_vertical_flip", [0.25, 0.25, 0.75, 0.5]),
+    ],
+)
+def test_flip_moves_box_with_pixels(name: str, expected: list[float]) -> None:
+    augmentations = build_augmentations(
+        steps(f"data_augmentation_options {{ {name} {{ probability: 1.0 }} }}")
+    )
+    image, boxes, classes = augmentations.apply(*example(), seed(0))
+    np.testing.assert_allclose(boxes[0], expected, atol=1e-6)
+    np.testing.assert_allclose(boxes[0], bright_box(image), atol=1e-6)
+    assert classes.numpy().tolist() == [3]
+
+
+def test_flip_happens_as_often_as_asked() -> None:
+    augmentations = build_augmentations(
+        steps("data_augmentation_options { random_horizontal_flip { probability: 0.25 } }")
+    )
+    run = tf.function(lambda number: augmentations.apply(*example(), tf.stack([7, number]))[1][0, 1])
+    flips = [float(run(tf.constant(number, tf.int64))) > 0.4 for number in range(400)]
+    assert 0.18 < np.mean(flips) < 0.32
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_crop_keeps_box_on_its_pixels(number: int) -> None:
+    operation = CropOperation(min_object_covered=0.5, overlap_thresh=0.5)
+    image, boxes, classes = random_crop_image(*example(), seed(number), operation=operation)
+    assert boxes.shape[0] == classes.shape[0] == 1
+    assert 0.1 * 0.9 <= image.shape[0] * image.shape[1] / (HEIGHT * WIDTH) <= 1.0
+    np.testing.assert_allclose(boxes[0], bright_box(image), atol=1e-5)
+
+
+def test_crop_drops_boxes_that_are_mostly_outside() -> None:
+    image, boxes, classes = example()
+    corner = tf.constant([[0.9, 0.9, 1.0, 1.0]], tf.float32)
+    operation = CropOperation(min_object_covered=1.0, overlap_thresh=1.0, area_range=(0.1, 0.4))
+    kept = 0
+    for number in range(12):
+        _, after, labels = random_crop_image(
+            image, tf.concat([boxes, corner], 0), tf.constant([3, 4]), seed(number), operation=operation
+        )
+        assert after.shape[0] == labels.shape[0]
+        assert (after.numpy() >= 0).all() and (after.numpy() <= 1).all()
+        kept += after.shape[0]
+    assert 12 <= kept < 24  # the window holds one object, and can't hold both in 40 % of the image
+
+
+def test_crop_without_boxes_and_with_a_flat_box() -> None:
+    image, _, _ = example()
+    operation = CropOperation(min_object_covered=0.0, overlap_thresh=0.0)
+    _, boxes, _ = random_crop_image(
+        image, tf.zeros([0, 4]), tf.zeros([0], tf.int32), seed(1), operation=operation
+    )
+    assert boxes.shape == (0, 4)
+    flat = tf.constant([[0.5, 0.2, 0.5, 0.8]], tf.float32)
+    _, boxes, classes = random_crop_image(image, flat, tf.constant([1]), seed(1), operation=operation)
+    assert boxes.shape == (0, 4) and classes.shape == (0,)
+
+
+def test_random_coef_is_the_probability_of_no_crop() -> None:
+    operation = CropOperation(area_range=(0.1, 0.5), min_object_covered=0.1, random_coef=0.7)
+    untouched = [
+        random_crop_image(*example(), seed(number), operation=operation)[0].shape[0] == HEIGHT
+        for number in range(60)
+    ]
+    assert 0.5 < np.mean(untouched) < 0.95
+
+
+def test_ssd_random_crop_uses_all_operations_and_the_configs_own() -> None:
+    run = tf.function(lambda number: tf.shape(ssd_random_crop(*example(), tf.stack([7, number]))[0]))
+    sizes = {tuple(run(tf.constant(number, tf.int64)).numpy()) for number in range(40)}
+    assert len(sizes) > 20 and (HEIGHT, WIDTH, 3) in sizes
+    augmentations = build_augmentations(
+        steps("""data_augmentation_options { ssd_random_crop { operations {
+          min_object_covered: 0 min_aspect_ratio: 1 max_aspect_ratio: 1
+          min_area: 0.24 max_area: 0.26 overlap_thresh: 0 } } }""")
+    )
+    image, _, _ = augmentations.apply(*example(), seed(0))
+    assert image.shape[0] * image.shape[1] / (HEIGHT * WIDTH) == pytest.approx(0.25, abs=0.03)
+
+
+COLORS = (
+    "random_adjust_brightness",
+    "random_adjust_contrast",
+    "random_adjust_hue",
+    "random_adjust_saturation",
+    "random_distort_color",
+)
+
+
+@pytest.mark.parametrize("name", COLORS)
+def test_colors_change_pixels_within_range_and_leave_boxes(name: str) -> None:
+    augmentations = build_augmentations(steps(f"data_augmentation_options {{ {name} {{}} }}"))
+    before = example()
+    image, boxes, _ = augmentations.apply(*before, seed(3))
+    assert float(tf.reduce_min(image)) >= 0.0 and float(tf.reduce_max(image)) <= 255.0
+    assert float(tf.reduce_max(tf.abs(image - before[0]))) > 0.5
+    np.testing.assert_array_equal(boxes, before[1])
+
+
+def test_gray_has_three_equal_channels() -> None:
+    augmentations = build_augmentations(
+        steps("data_augmentation_options { random_rgb_to_gray { probability: 1 } }")
+    )
+    image, _, _ = augmentations.apply(*example(), seed(0))
+    pixel = image.numpy()[30, 30]
+    assert pixel == pytest.approx([0.2989 * 250 + 0.587 * 200 + 0.114 * 100] * 3, abs=0.1)
+
+
+def test_same_seed_same_example_other_seed_other_example() -> None:
+    augmentations = build_augmentations(
+        steps("""data_augmentation_options { ssd_random_crop {} }
+                 data_augmentation_options { random_distort_color { color_ordering: 1 } }""")
+    )
+    first, again, other = (augmentations.apply(*example(), seed(number)) for number in (5, 5, 6))
+    np.testing.assert_array_equal(first[0], again[0])
+    np.testing.assert_array_equal(first[1], again[1])
+    assert first[0].shape != other[0].shape or not np.array_equal(first[0], other[0])
+
+
+def test_unknown_options_are_listed() -> None:
+    augmentations = build_augmentations(
+        steps("""data_augmentation_options { random_jitter_boxes {} }
+                 data_augmentation_options { random_horizontal_flip {} }
+                 data_augmentation_options { autoaugment_image {} }""")
+    )
+    assert augmentations.names == ("random_horizontal_flip",)
+    assert augmentations.not_applied == ("random_jitter_boxes", "autoaugment_image")

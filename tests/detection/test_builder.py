@@ -1,0 +1,117 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from detection.builder import SUPPORTED, block_of, build_detector
+from detection.errors import BadInput
+
+
+def test_num_classes_of_the_config_and_overridden(small_config: Any) -> None:
+    assert build_detector(small_config.model).num_classes == 3
+    other = build_detector(small_config.model, num_classes=7)
+    assert other.num_classes == 7
+    by_path = {variable.path: variable for variable in other.variables}
+    assert by_path["ssd/BoxPredictor_0/ClassPredictor/bias"].shape == (3 * 8,)
+
+
+def test_all_supported_types_build(small_config: Any) -> None:
+    for name in SUPPORTED:
+        if name.startswith("embedded"):
+            small_config.model.ssd.anchor_generator.ssd_anchor_generator.num_layers = 5
+        small_config.model.ssd.feature_extractor.type = name
+        assert build_detector(small_config.model).variables
+
+
+def test_pad_to_multiple_pads_the_image_below_and_right(small_config: Any) -> None:
+    small_config.model.ssd.feature_extractor.pad_to_multiple = 64
+    anchors = len(build_detector(small_config.model).anchors)
+    assert anchors == 8 * 8 * 3 + 4 * 4 * 4 + 2 * 2 * 4  # the maps of 128x128
+
+
+def test_freeze_batchnorm_of_the_config(small_config: Any) -> None:
+    small_config.model.ssd.freeze_batchnorm = True
+    assert build_detector(small_config.model).freeze_batch_norm
+
+
+def test_an_unknown_architecture_names_the_nearest(small_config: Any) -> None:
+    small_config.model.ssd.feature_extractor.type = "ssd_mobilenet_v2_keras"
+    with pytest.raises(BadInput) as error:
+        build_detector(small_config.model)
+    assert "ssd_mobilenet_v2_keras" in error.value.what
+    assert "the nearest supported one is ssd_mobilenet_v2 " in error.value.fix
+    small_config.model.Clear()
+    small_config.model.faster_rcnn.num_classes = 3
+    with pytest.raises(BadInput, match="faster_rcnn has no native model"):
+        build_detector(small_config.model)
+
+
+def _shared_head(ssd: Any) -> None:
+    ssd.box_predictor.weight_shared_convolutional_box_predictor.depth = 8
+
+
+def _keep_aspect(ssd: Any) -> None:
+    ssd.image_resizer.keep_aspect_ratio_resizer.min_dimension = 300
+
+
+def _multiscale(ssd: Any) -> None:
+    ssd.anchor_generator.multiscale_anchor_generator.min_level = 3
+
+
+def _focal_and_mining(ssd: Any) -> None:
+    ssd.loss.classification_loss.weighted_sigmoid_focal.gamma = 2.0
+
+
+def _sampler(ssd: Any) -> None:
+    ssd.loss.random_example_sampler.positive_sample_fraction = 0.5
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (_shared_head, "model.ssd.box_predictor"),
+        (_keep_aspect, "model.ssd.image_resizer"),
+        (_multiscale, "model.ssd.anchor_generator"),
+        (_focal_and_mining, "model.ssd.loss.hard_example_miner"),
+        (_sampler, "model.ssd.loss.random_example_sampler"),
+        (lambda ssd: setattr(ssd, "num_classes", 0), "model.ssd.num_classes"),
+        (lambda ssd: setattr(ssd, "add_background_class", False), "model.ssd.add_background_class"),
+        (lambda ssd: ssd.ClearField("matcher"), "model.ssd.matcher"),
+        (lambda ssd: ssd.ClearField("box_coder"), "model.ssd.box_coder"),
+        (lambda ssd: setattr(ssd.feature_extractor, "num_layers", 6), "ssd_anchor_generator.num_layers"),
+        (
+            lambda ssd: setattr(ssd.post_processing.batch_non_max_suppression, "max_total_detections", 5),
+            "batch_non_max_suppression",
+        ),
+        (
+            lambda ssd: setattr(ssd.image_resizer.fixed_shape_resizer, "height", 20),
+            "image_resizer.fixed_shape_resizer",
+        ),
+    ],
+)
+def test_what_is_not_supported_is_bad_input(
+    small_config: Any, change: Callable[[Any], None], where: str
+) -> None:
+    change(small_config.model.ssd)
+    with pytest.raises(BadInput) as error:
+        build_detector(small_config.model)
+    assert where in error.value.where
+    assert error.value.fix
+
+
+@pytest.mark.parametrize(
+    ("name", "block"),
+    [
+        ("FeatureExtractor/MobilenetV2/Conv_1/weights", "backbone"),
+        ("FeatureExtractor/MobilenetV1/Conv2d_13_pointwise/BatchNorm/gamma", "backbone"),
+        ("FeatureExtractor/MobilenetV1/Conv2d_13_pointwise_2_Conv2d_2_3x3_s2_512/weights", "feature_maps"),
+        ("FeatureExtractor/MobilenetV2/layer_19_1_Conv2d_2_1x1_256/BatchNorm/beta", "feature_maps"),
+        ("FeatureExtractor/MobilenetV2/fpn/projection_1/weights", "feature_maps"),
+        ("BoxPredictor_0/BoxEncodingPredictor_depthwise/depthwise_weights", "box_head"),
+        ("BoxPredictor_0/ClassPredictor/biases", "class_head"),
+        ("WeightSharedConvolutionalBoxPredictor/ClassPredictionTower/conv2d_0/weights", "class_head"),
+        ("WeightSharedConvolutionalBoxPredictor/BoxPredictor/weights", "box_head"),
+    ],
+)
+def test_block_of(name: str, block: str) -> None:
+    assert block_of(name) == block

@@ -1,0 +1,98 @@
+"""The demo in a shortened form: every promise of its summary, then the same run again from the cache."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+NODES = ["ExampleGen", "ConfigValidator", "CheckpointConverter", "Trainer", "Evaluator", "Pusher"]
+
+pytestmark = pytest.mark.timeout(1500)
+
+
+def test_summary_has_every_fact(demo: Any) -> None:
+    summary = demo.summary
+    proof = summary["proof"]
+    assert proof["passed"] and 0 <= proof["max_difference_raw"] <= 1e-4
+    backbone = next(block for block in summary["blocks"] if block["block"] == "backbone")
+    assert backbone["loaded"] == backbone["wanted"] > 100
+    assert 0 <= summary["baseline"]["mAP_50"] <= 1 and 0 <= summary["model"]["mAP_50"] <= 1
+    assert summary["gate"]["blessed"] is True
+    assert summary["published"]["version"] == 1
+    assert Path(summary["published"]["path"]).is_dir()
+    assert Path(summary["report"]).is_file()
+    assert [node["node"] for node in summary["nodes"]] == NODES
+    assert not any(node["cached"] for node in summary["nodes"])
+
+
+def test_output_shows_progress_and_summary(demo: Any) -> None:
+    for node in NODES:
+        assert node in demo.output
+    assert "step " in demo.output
+    assert "Traceback" not in demo.output
+    assert "mAP@0.5" in demo.output
+
+
+def test_second_run_comes_from_the_cache(demo: Any) -> None:
+    published = demo.home / "demo" / "serving" / "versions"
+    before = sorted(path.name for path in published.iterdir())
+    started = time.monotonic()
+    again = demo.run_dag("--steps", "16")
+    seconds = time.monotonic() - started
+    assert again.returncode == 0, again.stdout
+    assert all(node["cached"] for node in demo.summary["nodes"]), again.stdout
+    assert "cache" in again.stdout
+    assert demo.summary["published"]["version"] == 1
+    assert sorted(path.name for path in published.iterdir()) == before
+    assert seconds < 90
+
+
+def test_served_model_takes_any_batch_size(demo: Any) -> None:
+    import tensorflow as tf
+
+    live = next((demo.home / "demo" / "serving" / "live").iterdir())
+    detect = tf.saved_model.load(str(live)).signatures["serving_default"]
+    for batch in (1, 3):
+        images = np.zeros((batch, 240, 320, 3), np.uint8)
+        outputs = detect(input_tensor=tf.constant(images))
+        assert {
+            "detection_boxes", "detection_scores", "detection_classes", "num_detections",
+            "raw_detection_boxes", "raw_detection_scores",
+        } <= set(outputs)  # fmt: skip
+        assert outputs["detection_boxes"].shape[0] == batch
+
+
+def test_lineage_reaches_data_config_checkpoint_code_and_run(demo: Any) -> None:
+    asked = demo.run("upcycle", "lineage", "demo/1", "--json")
+    assert asked.returncode == 0, asked.stdout
+    answer = json.loads(asked.stdout[asked.stdout.index("{") :])
+    text = json.dumps(answer)
+    for fact in ("pipeline_config", "checkpoint", "data", "code_version", "metrics", "run_id"):
+        assert fact in text
+    assert "frozen_inference_graph.pb" in text
+
+
+def test_rollback_to_an_unknown_version_is_bad_input(demo: Any) -> None:
+    asked = demo.run("upcycle", "rollback", "demo", "--to", "99")
+    assert asked.returncode == 78, asked.stdout
+    assert "fix:" in asked.stdout and "Traceback" not in asked.stdout
+
+
+def test_missing_dataset_is_bad_input_and_leaves_nothing(demo: Any, tmp_path: Path) -> None:
+    detectors = Path(demo.environment["UPCYCLE_DETECTORS"])
+    text = (detectors / "demo.yaml").read_text(encoding="utf-8")
+    broken = detectors / "nodata.yaml"
+    broken.write_text(text.replace("name: demo", "name: nodata").replace("data/train", "none/train"))
+    try:
+        ran = demo.run(sys.executable, "-m", "pipelines.cli", "run", str(broken))
+    finally:
+        broken.unlink()
+    assert ran.returncode == 78, ran.stdout
+    assert "where:" in ran.stdout and "fix:" in ran.stdout and "Traceback" not in ran.stdout
+    assert not (demo.home / "nodata" / "serving").exists()

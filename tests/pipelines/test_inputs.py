@@ -1,0 +1,91 @@
+"""What a spec names, found on disk: checkpoints in packages, spans, missing data, proof photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from detection.errors import BadInput
+from pipelines.inputs import checkpoint_path, proof_images, resolve_inputs, with_span
+from pipelines.spec import DataSpec, DetectorSpec
+
+
+def test_every_content_of_a_detector(detector: Path) -> None:
+    inputs = resolve_inputs(DetectorSpec.from_file(detector))
+    assert {role: content.files for role, content in inputs.contents.items()} == {
+        "checkpoint": 2,
+        "pipeline_config": 1,
+        "train": 12,
+        "label_map": 1,
+    }
+    assert inputs.checkpoint == str(detector.parent / "model.ckpt")
+    assert [Path(path).name for path in inputs.proof_images] == ["0.jpg", "1.jpg", "2.jpg", "3.jpg"]
+
+
+@pytest.mark.parametrize("missing", ["pipeline.config", "label_map.pbtxt", "data"])
+def test_what_is_missing_is_named(detector: Path, missing: str) -> None:
+    (detector.parent / missing).rename(detector.parent / "moved")
+    with pytest.raises(BadInput, match="does not exist") as caught:
+        resolve_inputs(DetectorSpec.from_file(detector))
+    assert str(detector.parent / missing) in caught.value.where
+
+
+def test_missing_demo_data_names_the_command(detector: Path) -> None:
+    detector.write_text(detector.read_text().replace("name: tiny", "name: demo"))
+    (detector.parent / "data").rename(detector.parent / "moved")
+    with pytest.raises(BadInput) as caught:
+        resolve_inputs(DetectorSpec.from_file(detector))
+    assert caught.value.fix == "make demo-data"
+
+
+def test_a_missing_checkpoint_is_found_out_now(detector: Path) -> None:
+    (detector.parent / "model.ckpt.index").unlink()
+    with pytest.raises(BadInput, match="there is no checkpoint at this path"):
+        resolve_inputs(DetectorSpec.from_file(detector))
+
+
+def test_a_checkpoint_in_a_package() -> None:
+    found = checkpoint_path("package:pytest:pytest/py.typed")
+    assert found.is_file() and found.name == "py.typed"
+    assert checkpoint_path("/models/model.ckpt") == Path("/models/model.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "said"),
+    [("package:no-such-package:x.pb", "is not installed"), ("package:pytest:x.pb", "has no file 'x.pb'")],
+)
+def test_a_package_or_file_that_is_not_there(checkpoint: str, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        checkpoint_path(checkpoint)
+
+
+def test_span(tmp_path: Path) -> None:
+    for name in ("d-2026-10-x", "d-2026-11-x", "d-x", "other"):
+        (tmp_path / name / "train").mkdir(parents=True)
+    data = DataSpec(train=f"{tmp_path}/d-{{span}}-x/train", eval=f"{tmp_path}/d-{{span}}-x", label_map="/l")
+    assert with_span(data, "2026-09").train == f"{tmp_path}/d-2026-09-x/train"
+    latest = with_span(data, None)
+    assert (latest.train, latest.eval) == (f"{tmp_path}/d-2026-11-x/train", f"{tmp_path}/d-2026-11-x")
+
+
+def test_spans_that_can_not_be(tmp_path: Path) -> None:
+    fixed = DataSpec(train="/train", label_map="/l")
+    assert with_span(fixed, None) is fixed
+    with pytest.raises(BadInput, match="no path of the data has {span}"):
+        with_span(fixed, "2026")
+    spanned = DataSpec(train=f"{tmp_path}/{{span}}/train", label_map="/l")
+    with pytest.raises(BadInput, match="there is no span of data yet"):
+        with_span(spanned, None)
+    with pytest.raises(BadInput, match="is no span"):
+        with_span(spanned, "../secrets")
+
+
+def test_proof_images_are_spread(tmp_path: Path) -> None:
+    for index in range(10):
+        (tmp_path / f"{index}.jpg").touch()
+    (tmp_path / "labels.csv").touch()
+    assert [path.name for path in proof_images(tmp_path)] == ["0.jpg", "2.jpg", "4.jpg", "6.jpg"]
+    assert proof_images(tmp_path / "labels.csv") == proof_images(tmp_path)
+    with pytest.raises(BadInput, match="there are no images"):
+        proof_images(tmp_path / "none")

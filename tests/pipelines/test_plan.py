@@ -1,0 +1,135 @@
+"""Plans: written whole, once; a changed input makes another; the baseline that keeps the cache warm."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from components.pusher.publish import publish
+from detection.errors import BadInput
+from pipelines.home import DetectorHome
+from pipelines.plan import Overrides, find_baseline, main, make_plan, read_plan
+from pipelines.run_local import latest_plan
+
+MakePlan = Callable[..., Path]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_plan_reads_back(make_tiny_plan: MakePlan, tmp_path: Path) -> None:
+    run_dir = make_tiny_plan("manual__2026-11-25T09:00:00+00:00")
+    assert run_dir == tmp_path / "home" / "tiny" / "plans" / "manual__2026-11-25T09_00_00_00_00"
+    plan = read_plan(run_dir)
+    assert plan.run_id == "manual__2026-11-25T09:00:00+00:00"
+    assert plan.destination == str(tmp_path / "home" / "tiny" / "serving")
+    assert plan.metadata == f"sqlite:///{tmp_path}/home/tiny/metadata.sqlite"
+    ir = json.loads((run_dir / "pipeline.json").read_text())
+    nodes = [node["pipeline_node"] for node in ir["nodes"]]
+    assert [node["node_info"]["id"] for node in nodes] == ["ExampleGen", "Pusher"]
+    version = nodes[0]["parameters"]["parameters"]["code_version"]["field_value"]["string_value"]
+    assert version == plan.code_versions["ExampleGen"]
+    assert all(node["execution_options"]["caching_options"]["enable_cache"] for node in nodes)
+
+
+def test_planning_again_gives_the_same_plan(make_tiny_plan: MakePlan) -> None:
+    first = make_tiny_plan("run-1")
+    before = (first / "plan.json").read_bytes()
+    assert make_tiny_plan("run-1") == first
+    assert (first / "plan.json").read_bytes() == before
+
+
+def test_planning_again_after_an_edit_makes_another(make_tiny_plan: MakePlan, detector: Path) -> None:
+    first = make_tiny_plan("run-1")
+    (detector.parent / "label_map.pbtxt").write_text("item { id: 1 name: 'cat' } # edited")
+    second = make_tiny_plan("run-1")
+    assert second == first.with_name("run-1~2")
+    assert read_plan(second).run_id == "run-1~2"
+    assert make_tiny_plan("run-1") == second
+
+
+def test_the_fingerprint_follows_contents_and_settings_only(make_tiny_plan: MakePlan, detector: Path) -> None:
+    base = read_plan(make_tiny_plan("run-1")).fingerprint
+    assert read_plan(make_tiny_plan("run-2", text="another description")).fingerprint == base
+    assert read_plan(make_tiny_plan("run-3", force=True)).fingerprint == base
+    detector.write_text(detector.read_text().replace("steps: 20", "steps: 21"))
+    assert read_plan(make_tiny_plan("run-4")).fingerprint != base
+
+
+def test_force_and_overrides_are_in_the_plan(make_tiny_plan: MakePlan, detector: Path) -> None:
+    run_dir = make_tiny_plan("run-1", force=True)
+    assert '"enable_cache": true' not in (run_dir / "pipeline.json").read_text()
+    plan = make_plan(detector, Overrides(steps=5, learning_rate=0.5), "run-2")
+    assert (plan.spec.train.steps, plan.spec.train.learning_rate) == (5, 0.5)
+
+
+@pytest.mark.parametrize(("steps", "rate"), [(0, None), (None, -1.0)])
+def test_overrides_that_can_not_be(
+    make_tiny_plan: MakePlan, detector: Path, steps: int | None, rate: float | None
+) -> None:
+    with pytest.raises(BadInput, match="can't be"):
+        make_plan(detector, Overrides(steps=steps, learning_rate=rate), "run-1")
+
+
+def test_a_short_run_has_a_short_warmup(make_tiny_plan: MakePlan, detector: Path) -> None:
+    detector.write_text(detector.read_text().replace("steps: 20", "steps: 400\n  warmup_steps: 40"))
+    assert make_plan(detector, Overrides(steps=30), "run-1").spec.train.warmup_steps == 3
+
+
+def _publish(destination: Path, content: bytes, fingerprint: str, baseline: str) -> str:
+    model = destination.parent / "model"
+    (model / "saved_model" / "variables").mkdir(parents=True, exist_ok=True)
+    (model / "saved_model" / "saved_model.pb").write_bytes(content)
+    (model / "saved_model" / "variables" / "variables.index").write_bytes(content)
+    (model / "label_map.pbtxt").write_text("item { id: 1 name: 'cat' }")
+    (model / "pipeline.config").write_text("model {}")
+    facts = {"detector": "tiny", "run_id": "r", "fingerprint": fingerprint, "baseline": baseline}
+    return str(publish(model, destination, facts).path)
+
+
+def test_the_baseline(tmp_path: Path) -> None:
+    destination = tmp_path / "serving"
+    assert find_baseline(destination, "A") == ("", False)
+    first = _publish(destination, b"1", "A", "")
+    assert find_baseline(destination, "A") == ("", True), "the same run again compares as it did"
+    assert find_baseline(destination, "B") == (first, True)
+    second = _publish(destination, b"2", "B", first)
+    assert find_baseline(destination, "B") == (first, True)
+    assert find_baseline(destination, "A") == (second, True)
+    _publish(destination, b"3", "C", "/gone/versions/9")
+    assert find_baseline(destination, "C")[0] == str(destination / "versions" / "3")
+
+
+def test_latest_plan(make_tiny_plan: MakePlan) -> None:
+    home = DetectorHome.of("tiny")
+    assert latest_plan(home) is None
+    make_tiny_plan("b")
+    make_tiny_plan("a")
+    latest = latest_plan(home)
+    assert latest is not None and latest.run_id == "a"
+
+
+def test_the_command_line(make_tiny_plan: MakePlan, detector: Path, tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    arguments = ["--detector", str(detector), "--run-id", "run-1", "--result", str(result), "--steps", "7"]
+    assert main(arguments) == 0
+    written = json.loads(result.read_text())
+    assert written["run_dir"] == str(tmp_path / "home" / "tiny" / "plans" / "run-1")
+    assert (written["run_id"], written["detector"], written["baseline"]) == ("run-1", "tiny", "")
+    assert read_plan(Path(written["run_dir"])).spec.train.steps == 7
+
+
+def test_bad_input_ends_with_78_and_three_parts(detector: Path, tmp_path: Path) -> None:
+    detector.write_text(detector.read_text().replace("steps", "stesp"))
+    arguments = ["--detector", str(detector), "--run-id", "r", "--result", str(tmp_path / "r.json")]
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.plan", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 78
+    assert done.stderr == (
+        f"error: unknown key `train.stesp`\n  where: {detector}:10\n  fix:   did you mean `steps`?\n"
+    )
+    assert not (tmp_path / "r.json").exists()

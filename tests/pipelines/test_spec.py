@@ -1,0 +1,144 @@
+"""DetectorSpec: what is accepted, what is refused and how it is said; importable in both environments."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components.trainer.options import TrainOptions
+from pipelines.spec import DetectorSpec, SpecError
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD = """\
+name: boards
+model:
+  pipeline_config: boards/pipeline.config
+  checkpoint: /models/model.ckpt
+data:
+  train: ${PL_DATA:-../data}/train
+  label_map: boards/label_map.pbtxt
+"""
+
+
+def parse(text: str) -> DetectorSpec:
+    return DetectorSpec.from_text(text, "boards.yaml", Path("/repo/detectors"))
+
+
+def refused(text: str) -> SpecError:
+    with pytest.raises(SpecError) as caught:
+        parse(text)
+    return caught.value
+
+
+def test_paths_are_absolute_and_defaults_are_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PL_DATA", raising=False)
+    spec = parse(GOOD)
+    assert spec.model.pipeline_config == "/repo/detectors/boards/pipeline.config"
+    assert spec.model.checkpoint == "/models/model.ckpt"
+    assert spec.data.train == "/repo/data/train"
+    assert spec.data.eval is None and spec.data.eval_fraction == 0.2
+    assert (spec.gate.metric, spec.gate.min_value, spec.gate.min_improvement) == ("mAP_50", 0.0, 0.0)
+    assert (spec.executor, spec.schedule.cron, spec.publish.destination) == ("process", None, None)
+
+
+def test_a_path_from_a_variable_starts_at_the_working_directory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PL_DATA", "mine")
+    assert parse(GOOD).data.train == str(tmp_path / "mine" / "train")
+    monkeypatch.setenv("PL_DATA", "/elsewhere")
+    assert parse(GOOD).data.train == "/elsewhere/train"
+    monkeypatch.setenv("PL_DATA", "")
+    assert parse(GOOD).data.train == "/repo/data/train", "an empty variable counts as unset"
+
+
+def test_variables_in_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PL_STEPS", "70")
+    assert parse(GOOD + "train: {steps: '${PL_STEPS}', batch_size: '${PL_B:-8}'}\n").train.steps == 70
+
+
+def test_package_checkpoints_stay_as_they_are() -> None:
+    text = GOOD.replace("/models/model.ckpt", "package:some-dist:some/file.pb")
+    assert parse(text).model.checkpoint == "package:some-dist:some/file.pb"
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "where", "fix"),
+    [
+        (GOOD.replace("train:", "trian:"), "unknown key `data.trian` (and 1 more)", ":6", "`train`?"),
+        (GOOD + "trainer: {}\n", "unknown key `trainer`", ":8", "did you mean `train`?"),
+        (GOOD + "xyzzy: 1\n", "unknown key `xyzzy`", ":8", "the keys here are: name, description"),
+        (
+            GOOD.replace("  label_map: boards/label_map.pbtxt\n", ""),
+            "`data.label_map` is missing",
+            ":5",
+            "add",
+        ),
+        (GOOD + "train: {steps: many}\n", "`train.steps`: Input should be a valid integer", ":8", "steps"),
+        (GOOD + "gate: {metric: AP}\n", "`gate.metric`: Input should be 'mAP'", ":8", "COCO metric"),
+        (GOOD.replace("boards\n", "My Boards\n", 1), "`name`: a name has lower case", ":1", "lower case"),
+        (GOOD + "schedule: {cron: daily}\n", "a cron expression has five fields", ":8", "five fields"),
+        (GOOD + "train: {steps: 10, warmup_steps: 10}\n", "warmup_steps must be less", "", "correct"),
+        (GOOD.replace(":-../data", ""), "variable PL_DATA is not set", ":6", "${PL_DATA:-...}"),
+        (GOOD + "name: again\n", "the key `name` is given twice", ":8 (first on line 1)", "keep one"),
+        ("name: [", "not valid YAML", ":1:8", "correct the YAML"),
+        ("- a\n", "not a mapping", "", "microcontrollers.yaml"),
+    ],
+)
+def test_what_is_wrong_is_said_with_line_and_fix(
+    monkeypatch: pytest.MonkeyPatch, text: str, what: str, where: str, fix: str
+) -> None:
+    monkeypatch.delenv("PL_DATA", raising=False)
+    error = refused(text)
+    assert what in error.what
+    assert error.where == f"boards.yaml{where}"
+    assert fix in error.fix
+    assert str(error) == f"{error.what}\n  where: {error.where}\n  fix:   {error.fix}"
+
+
+def test_a_missing_file_is_a_spec_error(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="can't read the detector's YAML: No such file"):
+        DetectorSpec.from_file(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "detectors").glob("*.yaml")), ids=lambda file: file.stem)
+def test_the_detectors_of_this_repository(file: Path) -> None:
+    spec = DetectorSpec.from_file(file)
+    assert spec.name == file.stem
+    for path in (spec.model.pipeline_config, spec.model.label_map, spec.data.label_map):
+        assert path is not None and Path(path).is_file(), path
+
+
+def test_the_trainer_takes_every_setting() -> None:
+    train = parse(GOOD).train
+    assert TrainOptions.model_validate(train.model_dump()).model_dump() == train.model_dump()
+
+
+def test_span() -> None:
+    assert not parse(GOOD).data.uses_span
+    assert parse(GOOD.replace("/train", "/{span}/train")).data.uses_span
+
+
+def _pythons() -> list[Path]:
+    airflow = ROOT / ".venv-airflow" / "bin" / "python"
+    return [Path(sys.executable), *([airflow] if airflow.exists() else [])]
+
+
+@pytest.mark.parametrize("python", _pythons(), ids=lambda python: python.parts[-3])
+def test_both_environments_import_it_and_it_stays_light(python: Path) -> None:
+    code = (
+        "import sys; from pipelines.spec import DetectorSpec\n"
+        "DetectorSpec.from_file('detectors/microcontrollers.yaml')\n"
+        "heavy = {'tensorflow', 'tfx', 'keras', 'airflow', 'detection', 'components', 'numpy'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [python, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
