@@ -144,4 +144,5 @@ def _stop_on_signals(observer: TerminalObserver) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    os._exit(status)  # Airflow's threads and exit handlers take seconds and have nothing left to do

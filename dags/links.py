@@ -16,14 +16,13 @@ PREFIX = "/upcycle"
 
 
 class ReportLink(BaseOperatorLink):
-    """`Report` on a task; NodeOperator pushes the address when the node has written a report."""
+    """`Report` on a task whose node has written one."""
 
     name = "Report"
-    xcom_key = "report_url"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Unused where `xcom_key` holds the address."""
-        return ""
+        """The address; Airflow asks in the process that ran the task, when the task has ended."""
+        return operator.report_url or ""
 
 
 def report_url(result: dict[str, Any]) -> str | None:

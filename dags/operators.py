@@ -73,6 +73,7 @@ class NodeOperator(BaseOperator):
         self.arguments = list(arguments)
         self.has_result = has_result
         self.pass_variables = list(pass_variables)
+        self.report_url: str | None = None
         self._child: ChildProcess | None = None
 
     def execute(self, context: Any) -> dict[str, Any]:
@@ -89,8 +90,7 @@ class NodeOperator(BaseOperator):
         for observer in observers:
             observer.finished(self.task_id, Outcome(exit_code, seconds, result, will_retry=not final))
         raise_for_exit_code(self.task_id, exit_code, tail)
-        if url := report_url(result):
-            context["ti"].xcom_push(key=ReportLink.xcom_key, value=url)
+        self.report_url = report_url(result)
         return result
 
     def on_kill(self) -> None:

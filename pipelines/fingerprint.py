@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -43,6 +45,7 @@ class Content(BaseModel):
     """What is at a path: `sha256` covers the files' names (relative to it) and bytes.
 
     `seen` is a cheap digest of names, sizes and times of change, to notice an edit without reading all.
+    `also` are files outside the path that belong to it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,24 +55,27 @@ class Content(BaseModel):
     bytes: int
     sha256: str
     seen: str
+    also: list[str] = []
 
     def identity(self) -> dict[str, Any]:
         """What stays equal when equal files lie elsewhere."""
         return {"files": self.files, "bytes": self.bytes, "sha256": self.sha256}
 
 
-def content_of(path: Path) -> Content:
+def content_of(path: Path, also: Iterable[Path] = ()) -> Content:
     """The content of a file, of a directory, or of a checkpoint prefix (all files named `path`.*).
 
-    Raises BadInput if there is nothing.
+    Files in `also` count too where they lie elsewhere. Raises BadInput if there is nothing at `path`.
     """
     files = _files_at(path)
+    others = sorted(set(also) - set(files))
+    files += others
     with ThreadPoolExecutor(4) as pool:
         hashes = list(pool.map(_sha256, files))
     total = hashlib.sha256()
     base = path if path.is_dir() else path.parent
     for file, file_hash in zip(files, hashes, strict=True):
-        total.update(f"{file.relative_to(base)}\0{file_hash}\n".encode())
+        total.update(f"{os.path.relpath(file, base)}\0{file_hash}\n".encode())
     return Content(
         path=str(path),
         files=len(files),
@@ -77,6 +83,7 @@ def content_of(path: Path) -> Content:
         # A single file's hash is what `sha256sum` prints.
         sha256=hashes[0] if files == [path] else total.hexdigest(),
         seen=_seen(files),
+        also=[str(file) for file in others],
     )
 
 
@@ -84,9 +91,10 @@ def is_unchanged(content: Content) -> bool:
     """Whether the path still has what `content` describes; reads the files only if they look edited."""
     path = Path(content.path)
     try:
-        if _seen(_files_at(path)) == content.seen:
+        also = [Path(file) for file in content.also]
+        if _seen([*_files_at(path), *also]) == content.seen:
             return True
-        return content_of(path).sha256 == content.sha256
+        return content_of(path, also).sha256 == content.sha256
     except (BadInput, OSError):
         return False
 

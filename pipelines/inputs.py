@@ -8,13 +8,14 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from components.checkpoint_converter.locate import locate
+from components.example_gen.images import sample_images
+from components.example_gen.read import list_files
 from components.example_gen.validate import validate_data
 from detection.errors import BadInput
 from pipelines.fingerprint import Content, content_of, hash_of_files
 from pipelines.spec import PACKAGE, SPAN, DataSpec, DetectorSpec
 
-_PROOF_IMAGES = 4
-_IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+PROOF_IMAGES = 4
 
 
 class Inputs(BaseModel):
@@ -50,11 +51,15 @@ def resolve_inputs(spec: DetectorSpec, span: str | None = None) -> Inputs:
         "label_map": (data.label_map, "data.label_map"),
     }
     contents = {"checkpoint": content_of(checkpoint)}
-    for role, (path, key) in paths.items():
+    for path, key in paths.values():
         if path is not None:
-            contents[role] = content_of(_existing(Path(path), key, spec.name))
+            _existing(Path(path), key, spec.name)
     validate_data(data.model_dump())
-    proof = proof_images(Path(data.eval or data.train))
+    for role, (path, _) in paths.items():
+        if path is not None:
+            also = _belonging(data, path) if role in ("train", "eval") else []
+            contents[role] = content_of(Path(path), also)
+    proof = sample_images(Path(data.eval or data.train), PROOF_IMAGES)
     return Inputs(
         data=data,
         checkpoint=str(checkpoint),
@@ -116,17 +121,10 @@ def with_span(data: DataSpec, span: str | None) -> DataSpec:
     return data.model_copy(update=filled)
 
 
-def proof_images(data: Path, count: int = _PROOF_IMAGES) -> list[Path]:
-    """Up to `count` images, spread evenly over the sorted ones under `data` (a folder, or a CSV in one).
-
-    Raises BadInput if there is none.
-    """
-    folder = data.parent if data.is_file() else data
-    images = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _IMAGE_SUFFIXES)
-    if not images:
-        raise BadInput("there are no images (.jpg, .jpeg, .png)", str(folder), "put the images there")
-    step = max(1, len(images) // count)
-    return images[::step][:count]
+def _belonging(data: DataSpec, path: str) -> list[Path]:
+    """The files of one split, also outside `path`: a CSV beside it, images that a CSV names."""
+    split = data.model_dump() | {"train": path, "eval": None}
+    return [file for file in list_files(split) if file != Path(data.label_map)]
 
 
 def _last_span(path: str) -> str:

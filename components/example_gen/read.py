@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from PIL import Image
 
 from components.example_gen import tutorial_csv, voc
 from components.example_gen.images import find_images
@@ -82,31 +79,3 @@ def list_files(data: Data) -> list[Path]:
     for record in read_dataset(options):
         files.update(f for f in (record.image, record.annotation) if f is not None)
     return sorted(files)
-
-
-def images_sample(data: Data, count: int) -> list[Path]:
-    """The first `count` images of the training set, in the order of their names, that decode.
-
-    Raises:
-      BadInput: not one image decodes.
-    """
-    options = as_options(data)
-    sample: list[Path] = []
-    for record in read_split(options.train, options.format, ""):
-        if len(sample) == count:
-            break
-        if record.image is not None and _decodes(record.image):
-            sample.append(record.image)
-    if not sample:
-        raise BadInput("no image of the training set can be decoded", str(options.train), "check the files")
-    return sample
-
-
-def _decodes(file: Path) -> bool:
-    """True for a whole JPEG or PNG."""
-    try:
-        with Image.open(io.BytesIO(file.read_bytes())) as image:
-            image.load()
-            return image.format in ("JPEG", "MPO", "PNG")
-    except Exception:  # Pillow's plugins raise a dozen types for a damaged file
-        return False

@@ -32,14 +32,15 @@ def convert(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from components.checkpoint_converter.convert import convert as convert_checkpoint
     from components.checkpoint_converter.report import format_report
+    from components.example_gen.images import sample_images
     from detection.config.pipeline_config import read_pipeline_config
-    from pipelines.inputs import checkpoint_path, proof_images
+    from pipelines.inputs import PROOF_IMAGES, checkpoint_path
 
     report = convert_checkpoint(
         read_pipeline_config(config),
         checkpoint_path(checkpoint),
         out,
-        proof_images(images) if images else [],
+        sample_images(images, PROOF_IMAGES) if images else [],
         num_classes=classes,
     )
     typer.echo(report.model_dump_json(indent=2) if as_json else format_report(report))

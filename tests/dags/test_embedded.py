@@ -64,6 +64,7 @@ def test_bad_input_fails_at_once_with_78(embedded, tmp_path):
     assert nodes.count("ConfigValidator") == 1 and "Trainer" not in nodes and "summary" not in nodes
 
 
+@pytest.mark.slow
 def test_a_failed_attempt_is_tried_again(embedded, tmp_path):
     (tmp_path / "Trainer.json").write_text(json.dumps({"exit": 1, "times": 1}))
     done = embedded("retrain_signs")

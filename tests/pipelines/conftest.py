@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = Path(__file__).resolve().parent
@@ -45,7 +46,7 @@ def detector(tmp_path: Path) -> Path:
     folder = tmp_path / "detectors"
     (folder / "data" / "train").mkdir(parents=True)
     for index in range(6):
-        (folder / "data" / "train" / f"{index}.jpg").write_bytes(b"jpeg %d" % index)
+        Image.new("RGB", (40, 30), (40 * index, 0, 0)).save(folder / "data" / "train" / f"{index}.jpg")
         (folder / "data" / "train" / f"{index}.xml").write_text(VOC.format(index=index))
     (folder / "pipeline.config").write_text("model { ssd { num_classes: 1 } }")
     (folder / "label_map.pbtxt").write_text("item { id: 1 name: 'cat' }")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from detection.errors import BadInput
-from pipelines.inputs import checkpoint_path, proof_images, resolve_inputs, with_span
+from pipelines.fingerprint import is_unchanged
+from pipelines.inputs import checkpoint_path, resolve_inputs, with_span
 from pipelines.spec import DataSpec, DetectorSpec
 
 
@@ -81,11 +82,15 @@ def test_spans_that_can_not_be(tmp_path: Path) -> None:
         with_span(spanned, "../secrets")
 
 
-def test_proof_images_are_spread(tmp_path: Path) -> None:
-    for index in range(10):
-        (tmp_path / f"{index}.jpg").touch()
-    (tmp_path / "labels.csv").touch()
-    assert [path.name for path in proof_images(tmp_path)] == ["0.jpg", "2.jpg", "4.jpg", "6.jpg"]
-    assert proof_images(tmp_path / "labels.csv") == proof_images(tmp_path)
-    with pytest.raises(BadInput, match="there are no images"):
-        proof_images(tmp_path / "none")
+def test_a_csv_beside_the_folder_is_part_of_the_data(detector: Path) -> None:
+    train = detector.parent / "data" / "train"
+    for file in train.glob("*.xml"):
+        file.unlink()
+    csv = train.with_name("train_labels.csv")
+    head = "filename,width,height,class,xmin,ymin,xmax,ymax\n"
+    csv.write_text(head + "0.jpg,40,30,cat,1,1,9,9\n")
+    before = resolve_inputs(DetectorSpec.from_file(detector)).contents["train"]
+    assert before.files == 7
+    csv.write_text(head + "0.jpg,40,30,cat,1,1,9,8\n")
+    assert resolve_inputs(DetectorSpec.from_file(detector)).contents["train"].sha256 != before.sha256
+    assert not is_unchanged(before)

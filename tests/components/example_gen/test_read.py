@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.example_gen.read import detect_format, images_sample, list_files, read_dataset
+from components.example_gen.read import detect_format, list_files, read_dataset
 from detection.errors import BadInput
 
 
@@ -41,17 +41,6 @@ def test_files_of_the_fingerprint(voc_data):
         label_map,
     ]
     assert list_files(voc_data.options()) == sorted(expected)
-
-
-def test_sample_skips_what_does_not_decode(voc_data):
-    voc_data.add("train", "a", image=b"broken")
-    b, c = voc_data.add("train", "b"), voc_data.add("train", "c")
-    voc_data.add("train", "d")
-    assert images_sample(voc_data.options(), 2) == [b, c]
-    for file in (voc_data.root / "train").glob("*.jpg"):
-        file.write_bytes(b"broken")
-    with pytest.raises(BadInput, match="no image of the training set can be decoded"):
-        images_sample(voc_data.options(), 2)
 
 
 def test_missing_and_empty(voc_data):

@@ -122,13 +122,16 @@ def test_finished_training_is_not_trained_again(trained: Path, training: Trainin
     assert scalars(tmp_path / "logs")["loss"] == list(range(1, 9))
 
 
-def test_bad_inputs(training: Training, tmp_path: Path) -> None:
+def test_pattern_that_freezes_nothing_is_bad_input(training: Training, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="matches no variable"):
-        training.run(tmp_path, TrainOptions(freeze=["MobilenetV1"]))
-    (training.root / "empty").mkdir(exist_ok=True)
-    broken = type(training)(training.root / "empty", training.config)
-    with pytest.raises(BadInput, match="no example"):
-        broken.run(tmp_path)
+        training.run(tmp_path, TrainOptions(freeze=["MobilenetV3"]))
+
+
+def test_missing_checkpoint_is_bad_input(training: Training, tmp_path: Path) -> None:
+    for name in ("train.tfrecord.gz", "eval.tfrecord.gz"):
+        (tmp_path / name).symlink_to(training.root / name)
+    with pytest.raises(BadInput, match="no checkpoint to start from"):
+        type(training)(tmp_path, training.config).run(tmp_path / "out")
 
 
 def test_two_processes_do_not_share_a_working_directory(tmp_path: Path) -> None:
