@@ -130,7 +130,7 @@ def test_pattern_that_freezes_nothing_is_bad_input(training: Training, tmp_path:
 def test_missing_checkpoint_is_bad_input(training: Training, tmp_path: Path) -> None:
     for name in ("train.tfrecord.gz", "eval.tfrecord.gz"):
         (tmp_path / name).symlink_to(training.root / name)
-    with pytest.raises(BadInput, match="no checkpoint to start from"):
+    with pytest.raises(BadInput, match="no converted checkpoint to start from"):
         type(training)(tmp_path, training.config).run(tmp_path / "out")
 
 

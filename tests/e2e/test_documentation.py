@@ -1,0 +1,111 @@
+"""Every command that README.md and docs/ show is run here, on the shortened demo."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared" / "data"
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+pytestmark = pytest.mark.timeout(1500)
+
+
+def documented_commands() -> list[str]:
+    """The lines of all ```bash blocks, each once, in the order of the pages."""
+    commands: dict[str, None] = {}
+    for page in PAGES:
+        for block in re.findall(r"^ *```bash\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.S | re.M):
+            commands.update((line.strip(), None) for line in block.splitlines() if line.strip())
+    return list(commands)
+
+
+COMMANDS = documented_commands()
+MAKE = [command for command in COMMANDS if command.startswith("make ")]
+UPCYCLE = [command for command in COMMANDS if command.startswith("upcycle ")]
+SERVERS = [command for command in UPCYCLE if command.startswith("upcycle airflow")]
+
+
+def test_nothing_but_make_and_upcycle_is_shown() -> None:
+    assert len(UPCYCLE) >= 8 and len(MAKE) >= 3
+    assert sorted(MAKE + UPCYCLE) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("command", MAKE)
+def test_make_target_exists(command: str) -> None:
+    ran = subprocess.run(["make", "-n", *command.split()[1:]], cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_make_help_lists_the_targets() -> None:
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True).stdout
+    for target in ("demo", "test", "airflow", "lint", "bench", "help"):
+        assert f"make {target} " in shown
+
+
+@pytest.mark.parametrize("command", [command for command in UPCYCLE if command not in SERVERS])
+def test_command_runs(demo: Any, command: str, tmp_path: Path) -> None:
+    if "microcontrollers.yaml" in command:
+        pytest.skip("test_microcontrollers runs it on the real photographs")
+    argv = shlex.split(command)
+    if "detectors/demo.yaml" in argv:
+        # The shortened demo's own YAML and steps: its results are in the cache.
+        argv[argv.index("detectors/demo.yaml")] = f"{demo.environment['UPCYCLE_DETECTORS']}/demo.yaml"
+        argv += ["--steps", "16"]
+    argv = [str(tmp_path / "out") if part == "runs/converted" else part for part in argv]
+    ran = demo.run(*argv)
+    assert ran.returncode == 0, ran.stdout
+    assert ran.stdout.strip() and "Traceback" not in ran.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not SHARED.exists(), reason="the photographs of ../shared/data are not here")
+@pytest.mark.parametrize("detector", ["microcontrollers", "microcontrollers_frozen"])
+def test_microcontrollers_learns_four_classes(demo: Any, detector: str) -> None:
+    ran = demo.run("upcycle", "run", f"detectors/{detector}.yaml", "--json", timeout=1400)
+    assert ran.returncode == 0, ran.stdout
+    summary = (demo.home / detector / "summary.json").read_text(encoding="utf-8")
+    found = re.search(r'"model":.*?"mAP_50": ([0-9.]+)', summary, re.S)
+    assert found and float(found.group(1)) > 0.6
+
+
+def test_airflow_command_starts_and_stops(demo: Any) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    argv = ["upcycle", "airflow", "--port", str(port)]
+    process = subprocess.Popen(
+        argv, cwd=ROOT, env=dict(demo.environment), start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    try:
+        url = f"http://127.0.0.1:{port}/api/v2/monitor/health"
+        deadline = time.monotonic() + 240
+        while True:
+            try:
+                with urllib.request.urlopen(url, timeout=5) as answer:
+                    assert answer.status == 200
+                    break
+            except OSError:
+                assert process.poll() is None, process.communicate()[0]
+                assert time.monotonic() < deadline
+                time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert f"127.0.0.1:{port}" in output and "Traceback" not in output
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
