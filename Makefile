@@ -11,7 +11,7 @@ export UPCYCLE_HOME
 ML_STAMP := .venv/.installed
 AIRFLOW_STAMP := .venv-airflow/.installed
 # The same certificates that the system's own tools trust; mirrors keep working.
-export UV_SYSTEM_CERTS ?= 1
+export UV_NATIVE_TLS ?= true
 export UV_HTTP_TIMEOUT ?= 180
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 UV_VERSION := 0.9.0
@@ -36,7 +36,7 @@ test-all: install ## All tests, the slow proofs too
 lint: install ## ruff, mypy, import-linter
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy detection components pipelines benchmarks
+	.venv/bin/mypy detection components pipelines dags benchmarks
 	.venv/bin/lint-imports
 
 format: install ## Format the code

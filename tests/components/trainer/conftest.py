@@ -56,7 +56,7 @@ model { ssd {
 train_config {
   batch_size: 4
   num_steps: 8
-  optimizer { adam_optimizer { learning_rate { constant_learning_rate { learning_rate: 0.003 } } } }
+  optimizer { momentum_optimizer { learning_rate { constant_learning_rate { learning_rate: 0.003 } } } }
   data_augmentation_options { random_horizontal_flip {} }
   data_augmentation_options { random_jitter_boxes {} }
 }

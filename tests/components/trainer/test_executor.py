@@ -33,7 +33,7 @@ def node(tmp_path: Path) -> tuple[dict[str, list[types.Artifact]], dict[str, lis
         for shard in (1, 0):
             (tmp_path / "examples" / f"Split-{split}" / f"examples-{shard}-of-2.tfrecord.gz").touch()
     config = artifact(ResolvedConfig, tmp_path / "config")
-    (tmp_path / "config" / "pipeline.config").write_text("train_config { batch_size: 3 }")
+    (tmp_path / "config" / "pipeline.config").write_text("model { ssd {} } train_config { batch_size: 3 }")
     inputs = {
         "examples": [examples],
         "resolved_config": [config],
