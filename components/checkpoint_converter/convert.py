@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
-
 from components.checkpoint_converter.inspect import checkpoint_num_classes
 from components.checkpoint_converter.proof import prove
 from components.checkpoint_converter.proof_images import proof_images
@@ -21,7 +19,6 @@ from components.checkpoint_converter.restore import Restored, require_complete, 
 from components.checkpoint_converter.sources import TF1Variables, read_checkpoint
 from detection.builder import build_detector
 from detection.config.pipeline_config import write_pipeline_config
-from detection.errors import Failed
 from detection.export import export_saved_model
 from detection.tf1.frozen_graph import (
     FrozenDetector,
@@ -30,6 +27,7 @@ from detection.tf1.frozen_graph import (
     without_fake_quantization,
 )
 from detection.tf1.oracle import write_oracle
+from detection.weights import write_weights
 
 
 def convert(
@@ -74,7 +72,7 @@ def convert(
             detector = build_detector(resolved.model, num_classes=classes_after)
             restored = restore(detector, variables, fresh_class_head=True)
             require_complete(restored, variables.path)
-        _write_checkpoint(detector, folder / "checkpoint" / "ckpt-1")
+        write_weights(detector, folder / "checkpoint" / "ckpt-1")
         write_pipeline_config(resolved, folder / "pipeline.config")
         report = ConversionReport(
             source=str(checkpoint),
@@ -153,23 +151,6 @@ def _unused(variables: TF1Variables, restored: Restored) -> list[Variable]:
             else "the model has no variable of this name"
         )
     return [Variable(name=name, reason=reason) for name, reason in sorted(reasons.items())]
-
-
-def _write_checkpoint(model: Any, prefix: Path) -> None:
-    """Write tf.train.Checkpoint(model=model); Failed unless every variable of the model is in it.
-
-    Keras layers held in a plain list are invisible to tf.train.Checkpoint, which then drops them without a
-    word.
-    """
-    tf.train.Checkpoint(model=model).write(str(prefix))
-    suffix = "/.ATTRIBUTES/VARIABLE_VALUE"
-    written = sum(name.endswith(suffix) for name, _ in tf.train.list_variables(str(prefix)))
-    if written < len(model.weights):
-        raise Failed(
-            f"tf.train.Checkpoint wrote {written} of the model's {len(model.weights)} variables",
-            f"{type(model).__module__}.{type(model).__name__}",
-            "make every layer reachable for checkpoints: Keras layers in a plain list are not tracked",
-        )
 
 
 @contextmanager

@@ -21,13 +21,13 @@ from components.trainer.options import TrainingResult, TrainOptions
 from components.trainer.schedule import base_rate, build_schedule
 from components.trainer.state import TrainingState, exclusive, write_atomically
 from components.trainer.trainable import DetectorTrainer, select_trained
-from components.trainer.weights import read_weights, write_weights
 from detection.augment import Augmentations, build_augmentations
 from detection.builder import build_detector
 from detection.config.pipeline_config import format_pipeline_config, write_pipeline_config
 from detection.errors import BadInput
 from detection.export import export_saved_model
 from detection.ssd import SSD
+from detection.weights import read_weights, write_weights
 
 
 def train(

@@ -23,7 +23,8 @@ HistoryRow = dict[str, float]
 class TrainingState:
     """Checkpoints of one training under `directory`, the last two of them.
 
-    The position in the data needs no state: it follows from seed and step.
+    The position in the data needs no state: it follows from seed and step. Dropout masks (in configs with
+    use_dropout) are drawn anew after a resume; all else goes on as if nothing had happened.
 
     Args:
       directory: where to save; what is there is used only if it was saved under the same `identity`.

@@ -31,7 +31,7 @@ def lineage(
     if as_json:
         print_json(found.model_dump())
     else:
-        console().print(lineage_tree(found), soft_wrap=True)
+        console().print(lineage_tree(found))
 
 
 def lineage_tree(found: Lineage) -> Tree:
@@ -53,7 +53,9 @@ def lineage_tree(found: Lineage) -> Tree:
     inputs = tree.add("inputs")
     for role, item in found.inputs.items():
         size = f"{item.files} file{'s' if item.files > 1 else ''}, {item.bytes:,} bytes"
-        inputs.add(f"{role.replace('_', ' ')}: {shown_path(item.path)}").add(f"{size}, sha256 {item.sha256}")
+        branch = inputs.add(f"{role.replace('_', ' ')}: {shown_path(item.path)}")
+        branch.add(size)
+        branch.add(f"sha256 {item.sha256}")
     training = tree.add("training settings")
     for name, value in found.training.items():
         if value not in (None, []):

@@ -14,9 +14,9 @@ import tensorflow as tf
 
 from components.trainer.fit import train
 from components.trainer.options import TrainingResult, TrainOptions
-from components.trainer.weights import write_weights
 from detection.builder import build_detector
 from detection.config.pipeline_config import parse_pipeline_config, write_pipeline_config
+from detection.weights import write_weights
 
 CONFIG = """
 model { ssd {
@@ -34,7 +34,7 @@ model { ssd {
     matched_threshold: 0.5 unmatched_threshold: 0.5 force_match_for_each_row: true } }
   similarity_calculator { iou_similarity {} }
   box_predictor { convolutional_box_predictor {
-    kernel_size: 1 box_code_size: 4
+    kernel_size: 1 box_code_size: 4 use_dropout: false
     conv_hyperparams {
       regularizer { l2_regularizer { weight: 0.00004 } }
       initializer { truncated_normal_initializer { stddev: 0.03 } }
@@ -134,7 +134,7 @@ def training(tmp_path_factory: pytest.TempPathFactory) -> Training:
 @pytest.fixture(scope="session")
 def weights_of(training: Training) -> Callable[[Path], dict[str, np.ndarray]]:
     """Reads the weights in a training's output directory."""
-    from components.trainer.weights import read_weights
+    from detection.weights import read_weights
 
     def read(out: Path) -> dict[str, np.ndarray]:
         detector = build_detector(training.config.model)
