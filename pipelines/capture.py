@@ -15,6 +15,7 @@ from typing import TextIO
 _NOISE = re.compile(
     r"WARNING: All log messages before absl::InitializeLog\(\)"
     r"|[IW]\d{4} \d\d:\d\d:[\d.]+ +\d+ \w+\.cc:\d+\] "
+    r"|To enable the following instructions: .*rebuild TensorFlow"
     r"|E\d{4} .* cuda_\w+\.cc:\d+\] failed call to cuInit"
 )
 _STREAMS = {1: "stdout", 2: "stderr"}

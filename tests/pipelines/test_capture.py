@@ -15,6 +15,7 @@ NOISE = [
     "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR",
     "I0000 00:00:1795598686.013541   17712 port.cc:153] oneDNN custom operations are on.",
     "W0000 00:00:1795598686.022781   17712 cpu_feature_guard.cc:31] rebuild TensorFlow",
+    "To enable the following instructions: AVX2 FMA, in other operations, rebuild TensorFlow with the flags.",
     "E0000 00:00:1795598773.787649   19188 cuda_platform.cc:52] failed call to cuInit: INTERNAL",
 ]
 NEWS = [
