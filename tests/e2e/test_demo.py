@@ -18,12 +18,14 @@ pytestmark = pytest.mark.timeout(1500)
 
 def test_summary_has_every_fact(demo: Any) -> None:
     summary = demo.summary
-    proof = summary["proof"]
+    proof = summary["conversion"]["proof"]
     assert proof["passed"] and 0 <= proof["max_difference_raw"] <= 1e-4
-    backbone = next(block for block in summary["blocks"] if block["block"] == "backbone")
+    backbone = next(block for block in summary["conversion"]["blocks"] if block["block"] == "backbone")
     assert backbone["loaded"] == backbone["wanted"] > 100
-    assert 0 <= summary["baseline"]["mAP_50"] <= 1 and 0 <= summary["model"]["mAP_50"] <= 1
-    assert summary["gate"]["blessed"] is True
+    for model in ("baseline", "candidate"):
+        assert 0 <= summary[model]["metrics"]["mAP_50"] <= 1
+        assert summary[model]["metrics"]["images"] > 0
+    assert summary["verdict"]["blessed"] is True and summary["verdict"]["reasons"]
     assert summary["published"]["version"] == 1
     assert Path(summary["published"]["path"]).is_dir()
     assert Path(summary["report"]).is_file()

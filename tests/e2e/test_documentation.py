@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -75,9 +76,9 @@ def test_command_runs(demo: Any, command: str, tmp_path: Path) -> None:
 def test_microcontrollers_learns_four_classes(demo: Any, detector: str) -> None:
     ran = demo.run("upcycle", "run", f"detectors/{detector}.yaml", "--json", timeout=1400)
     assert ran.returncode == 0, ran.stdout
-    summary = (demo.home / detector / "summary.json").read_text(encoding="utf-8")
-    found = re.search(r'"model":.*?"mAP_50": ([0-9.]+)', summary, re.S)
-    assert found and float(found.group(1)) > 0.6
+    summary = json.loads((demo.home / detector / "summary.json").read_text(encoding="utf-8"))
+    assert summary["conversion"]["proof"]["passed"]
+    assert summary["candidate"]["metrics"]["mAP_50"] > 0.6
 
 
 def test_airflow_command_starts_and_stops(demo: Any) -> None:
