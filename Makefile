@@ -49,7 +49,7 @@ bench: install ## Benchmarks, each a ratio against a named peer
 airflow: install demo-data ## The Airflow UI on loopback; Ctrl-C stops it
 	@exec $(AIRFLOW) -m dags.serve
 
-screenshots: install demo-data ## Take the pictures in docs/images again (needs Debian's chromium)
+screenshots: demo ## Take the pictures in docs/images again (needs Debian's chromium and chromium-driver)
 	@$(AIRFLOW) docs/take_screenshots.py
 
 install: $(ML_STAMP) $(AIRFLOW_STAMP) ## Both environments

@@ -1,4 +1,4 @@
-"""Takes docs/images/*.png again: Airflow with the demo's DAG, in Debian's headless Chromium.
+"""Takes docs/images/*.png again: Airflow with the demo's DAG and the demo's report, in headless Chromium.
 
 `.venv-airflow/bin/python docs/take_screenshots.py`. Chromium is driven through chromedriver's HTTP interface
 (W3C WebDriver), so no Python package is needed for it.
@@ -58,9 +58,9 @@ class Browser:
         """The value that a piece of JavaScript returns."""
         return self._call("POST", "/execute/sync", {"script": script, "args": []})
 
-    def resize(self, height: int) -> None:
-        """Makes the window `height` pixels high."""
-        self._call("POST", "/window/rect", {"width": WIDTH, "height": height})
+    def resize(self, height: int, width: int = WIDTH) -> None:
+        """Makes the window `width` by `height` pixels large."""
+        self._call("POST", "/window/rect", {"width": width, "height": height})
 
     def screenshot(self, file: Path) -> None:
         """Saves what the window shows."""
@@ -141,11 +141,21 @@ def take(browser: Browser, airflow: str, wait: Callable[[str, Callable[[], Any]]
     browser.screenshot(IMAGES / "trigger.png")
 
 
+def take_report(browser: Browser, report: Path) -> None:
+    """The picture of the demo's report, which `make demo` has written."""
+    browser.resize(1500, width=1180)
+    browser.open(report.as_uri())
+    browser.screenshot(IMAGES / "report.png")
+
+
 def main() -> None:
     """Starts Airflow and Chromium, takes the pictures, stops both."""
     for program in ("chromium", "chromedriver"):
         if shutil.which(program) is None:
             sys.exit(f"{program} is missing; fix: apt-get install chromium chromium-driver")
+    report = Path(os.environ.get("UPCYCLE_HOME") or ROOT / "runs").absolute() / "demo" / "report.html"
+    if not report.is_file():
+        sys.exit(f"{report} is missing; fix: make demo")
     port, driver_port = free_port(), free_port()
     airflow, driver = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{driver_port}"
     with tempfile.TemporaryDirectory(prefix="upcycle-pictures-") as name:
@@ -165,6 +175,7 @@ def main() -> None:
             browser = Browser(driver, str(folder / "profile"))
             try:
                 take(browser, airflow, lambda what, ready: wait_for(what, ready, server, log))
+                take_report(browser, report)
             finally:
                 browser.close()
 
