@@ -32,6 +32,7 @@ CHROMIUM = [
     "--no-sandbox",
     "--disable-gpu",
     "--no-first-run",
+    "--hide-scrollbars",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
