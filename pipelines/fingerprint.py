@@ -26,7 +26,7 @@ NODE_FOLDERS = {
     "ExampleGen": ("example_gen",),
     "ConfigValidator": ("config_validator", "checkpoint_converter", "example_gen"),
     "CheckpointConverter": ("checkpoint_converter",),
-    "Trainer": ("trainer",),
+    "Trainer": ("trainer", "checkpoint_converter"),
     "Evaluator": ("evaluator", "checkpoint_converter", "config_validator", "example_gen", "trainer"),
     "Pusher": ("pusher", "evaluator"),
 }

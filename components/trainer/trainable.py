@@ -8,20 +8,13 @@ from collections.abc import Iterable, Sequence
 import keras
 import tensorflow as tf
 
+from components.checkpoint_converter.name_map import tf1_name
 from detection.errors import BadInput
 from detection.ssd import SSD
 
 Batch = tuple[tf.Tensor, dict[str, tf.Tensor]]
 
-_TF1_LEAF = {"kernel": "weights", "bias": "biases", "depthwise_kernel": "depthwise_weights"}
-
 _LOSSES = ("loss", "localization_loss", "classification_loss")
-
-
-def tf1_name(detector: SSD, variable: keras.Variable) -> str:
-    """The variable's name in a TF1 checkpoint, e.g. FeatureExtractor/MobilenetV2/Conv/weights."""
-    scope, _, leaf = variable.path.removeprefix(f"{detector.name}/").rpartition("/")
-    return f"{scope}/{_TF1_LEAF.get(leaf, leaf)}"
 
 
 def select_trained(detector: SSD, freeze: Sequence[str], only: Sequence[str] = ()) -> list[keras.Variable]:
@@ -38,7 +31,7 @@ def select_trained(detector: SSD, freeze: Sequence[str], only: Sequence[str] = (
     Raises:
       BadInput: a pattern is no regular expression or matches nothing, or nothing is left to train.
     """
-    names = {tf1_name(detector, variable): variable for variable in detector.trainable_variables}
+    names = {tf1_name(variable.path, detector.name): variable for variable in detector.trainable_variables}
     frozen = _matching(names, freeze, "train.freeze or train_config.freeze_variables")
     allowed = _matching(names, only, "train_config.update_trainable_variables") if only else set(names)
     trained = [variable for name, variable in names.items() if name in allowed - frozen]

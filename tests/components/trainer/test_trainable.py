@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.trainer.trainable import DetectorTrainer, select_trained, tf1_name
+from components.checkpoint_converter.name_map import tf1_name
+from components.trainer.trainable import DetectorTrainer, select_trained
 from detection.errors import BadInput
 
 
@@ -73,7 +74,7 @@ def batches(*sizes: int) -> tf.data.Dataset:
 
 
 def values(detector: Detector) -> dict[str, float]:
-    return {tf1_name(detector, variable): float(variable.value) for variable in detector.variables}
+    return {tf1_name(variable.path, detector.name): float(variable.value) for variable in detector.variables}
 
 
 def test_names_are_those_of_tf1() -> None:
