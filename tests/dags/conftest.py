@@ -9,6 +9,7 @@ import importlib.util
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -97,3 +98,22 @@ def load_dags(detectors: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], 
         return DagBag(dag_folder=str(ROOT / "dags"), bundle_name="dags-folder")
 
     return load
+
+
+def _has_ended(pid: int) -> bool:
+    """True when the process is gone, or waits as a zombie for a parent that this machine may lack."""
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state in "ZX":
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.fixture
+def has_ended() -> Callable[[int], bool]:
+    """Whether a process ends within 10 s: the kernel carries a SIGKILL out a moment after it was sent."""
+    return _has_ended
