@@ -16,7 +16,7 @@ export UV_HTTP_TIMEOUT ?= 180
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 UV_VERSION := 0.9.0
 
-.PHONY: help demo demo-data test test-all lint format bench airflow install lock screenshots clean
+.PHONY: help demo demo-data test test-all lint format bench architectures airflow install lock screenshots clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ lint: install ## ruff, mypy, import-linter
 format: install ## Format the code
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+architectures: install ## Prove every architecture again, for docs/architectures.md
+	@$(ML) docs/generate_architectures.py --prove
 
 bench: install ## Benchmarks, each a ratio against a named peer
 	@for file in benchmarks/bench_*.py; do $(ML) $$file || exit 1; done

@@ -49,7 +49,7 @@ def main() -> None:
     fetches = ["detection_boxes:0", "detection_scores:0", "detection_classes:0", "num_detections:0"]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "converted"
-        convert(config, graph_path, out, images=[], num_classes=None)
+        convert(config, graph_path, out, images=[])
         detect = tf.saved_model.load(str(out / "saved_model")).signatures["serving_default"]
         photo = data.astronaut()
         for batch in (1, 8):

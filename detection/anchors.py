@@ -4,8 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
+
+
+class AnchorGenerator(Protocol):
+    """Lays anchors over the cells of the feature maps."""
+
+    @property
+    def anchors_per_location(self) -> list[int]:
+        """Number of anchors in each cell, by feature map."""
+
+    def generate(self, grid_sizes: Sequence[tuple[int, int]], image_size: tuple[int, int]) -> np.ndarray:
+        """Anchors of all feature maps, in the order of the predictions.
+
+        Args:
+          grid_sizes: (height, width) of each feature map, in cells.
+          image_size: (height, width) of the network's input, in pixels.
+
+        Returns:
+          `[A, 4]` float32 normalised boxes, not clipped: by feature map, row, column, then box of the cell.
+        """
 
 
 @dataclass(frozen=True)
@@ -29,15 +49,7 @@ class SsdAnchorGenerator:
         return [len(specs) for specs in self.box_specs]
 
     def generate(self, grid_sizes: Sequence[tuple[int, int]], image_size: tuple[int, int]) -> np.ndarray:
-        """Anchors of all feature maps, in the order of the predictions.
-
-        Args:
-          grid_sizes: (height, width) of each feature map, in cells.
-          image_size: (height, width) of the network's input, in pixels.
-
-        Returns:
-          `[A, 4]` float32 normalised boxes, not clipped: by feature map, row, column, then box spec.
-        """
+        """See AnchorGenerator; the boxes of a cell come in the order of its specs."""
         image_height, image_width = (np.float32(side) for side in image_size)
         shorter = min(image_height, image_width)
         base_height = shorter / image_height * np.float32(self.base_anchor_size[0])

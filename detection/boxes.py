@@ -29,15 +29,17 @@ def iou(boxes: tf.Tensor, others: tf.Tensor) -> tf.Tensor:
 
     Args:
       boxes: `[B, N, 4]` float32.
-      others: `[A, 4]` float32, the same for every image.
+      others: `[A, 4]` float32, the same for every image, or `[B, A, 4]`.
 
     Returns:
       `[B, N, A]` float32; 0 where two boxes don't meet, also when both have no area (as in the OD API).
     """
     ymin, xmin, ymax, xmax = tf.split(boxes, 4, axis=-1)  # each [B, N, 1]
-    other_ymin, other_xmin, other_ymax, other_xmax = tf.unstack(others, axis=-1)  # each [A]
+    other_ymin, other_xmin, other_ymax, other_xmax = tf.unstack(
+        others[..., tf.newaxis, :, :], axis=-1
+    )  # each [1, A] or [B, 1, A]
     heights = tf.maximum(0.0, tf.minimum(ymax, other_ymax) - tf.maximum(ymin, other_ymin))
     widths = tf.maximum(0.0, tf.minimum(xmax, other_xmax) - tf.maximum(xmin, other_xmin))
     intersections = heights * widths
-    unions = area(boxes)[..., tf.newaxis] + area(others) - intersections
+    unions = area(boxes)[..., tf.newaxis] + area(others)[..., tf.newaxis, :] - intersections
     return tf.where(intersections == 0.0, 0.0, intersections / tf.where(intersections == 0.0, 1.0, unions))

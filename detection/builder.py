@@ -6,31 +6,44 @@ import difflib
 import re
 from typing import Any
 
-from detection import loss_builder, model_builder
+from detection import (
+    anchor_builder,
+    faster_rcnn_builder,
+    loss_builder,
+    model_builder,
+    predictor_builder,
+)
 from detection.box_coder import FasterRcnnBoxCoder
+from detection.config.architectures import pyramid_that_does_not_halve
+from detection.detector import Detector
 from detection.errors import BadInput
 from detection.hyperparams import enum_name
-from detection.nms import MulticlassNms
-from detection.postprocess import Postprocessor
+from detection.postprocess_builder import postprocessor
 from detection.preprocess import FixedShapeResizer
 from detection.ssd import SSD
 
-SUPPORTED: tuple[str, ...] = tuple(model_builder.EXTRACTORS)
+SUPPORTED: tuple[str, ...] = (*model_builder.EXTRACTORS, *faster_rcnn_builder.EXTRACTORS)
 
-_GROWN_MAP = re.compile(r"_[12]_Conv2d_\d+_\dx\d_|/fpn/|/bottom_up_|/smoothing_|/projection_")
+_FPN = re.compile(r"/fpn/|/bottom_up_|/smoothing_|/projection_")
+_GROWN_MAP = re.compile(r"_[12]_Conv2d_\d+_\dx\d_")
 
 
-def build_detector(model_config: Any, *, num_classes: int | None = None) -> SSD:
+def build_detector(model_config: Any, *, num_classes: int | None = None) -> Detector:
     """The detector a `DetectionModel` proto describes, built, with fresh variables.
 
     `num_classes` overrides the config's. Raises BadInput, with the field and the fix, for an architecture or
     option that has no native model.
     """
     architecture = model_config.WhichOneof("model")
+    if architecture == "faster_rcnn":
+        extractor = model_config.faster_rcnn.feature_extractor
+        if extractor.type not in faster_rcnn_builder.EXTRACTORS:
+            raise _unsupported(extractor.type, "model.faster_rcnn.feature_extractor.type")
+        return faster_rcnn_builder.build_faster_rcnn(model_config.faster_rcnn, num_classes=num_classes)
     if architecture != "ssd":
         raise _unsupported(architecture or "(none)", "model")
     config = model_config.ssd
-    if config.feature_extractor.type not in SUPPORTED:
+    if config.feature_extractor.type not in model_builder.EXTRACTORS:
         raise _unsupported(config.feature_extractor.type, "model.ssd.feature_extractor.type")
     classes = config.num_classes if num_classes is None else num_classes
     if classes < 1:
@@ -42,14 +55,20 @@ def build_detector(model_config: Any, *, num_classes: int | None = None) -> SSD:
             "remove the line; TF1 SSD checkpoints have a background column",
         )
     resizer = _resizer(config.image_resizer)
+    unfit = pyramid_that_does_not_halve(config)
+    if unfit is not None:
+        raise BadInput(
+            f"a side of {unfit[0]} pixels gives the feature pyramid maps of {unfit[1]} cells",
+            "model.ssd.image_resizer.fixed_shape_resizer",
+            "each must be half as large as the one before: use a height and a width that are multiples of 32",
+        )
     box_coder = _box_coder(config.box_coder)
     detector = SSD(
-        backbone=model_builder.backbone(config.feature_extractor),
-        pad_to_multiple=config.feature_extractor.pad_to_multiple,
-        predictor=model_builder.predictor(config.box_predictor),
-        anchor_generator=model_builder.anchor_generator(config),
+        feature_extractor=model_builder.feature_extractor(config.feature_extractor),
+        predictor=predictor_builder.box_predictor(config.box_predictor),
+        anchor_generator=anchor_builder.anchor_generator(config),
         resizer=resizer,
-        postprocessor=_postprocessor(config.post_processing, box_coder),
+        postprocessor=postprocessor(config.post_processing, box_coder),
         loss=loss_builder.detection_loss(config, box_coder, classes),
         num_classes=classes,
         freeze_batch_norm=config.freeze_batchnorm,
@@ -59,10 +78,14 @@ def build_detector(model_config: Any, *, num_classes: int | None = None) -> SSD:
 
 
 def block_of(variable_name: str) -> str:
-    """Part of the detector a TF1 variable name belongs to: backbone, feature_maps, box_head or class_head."""
+    """Part of the detector of a TF1 name: backbone, feature_maps, fpn, rpn, box_head or class_head."""
+    if re.match(r"Conv/|FirstStageBoxPredictor/", variable_name):
+        return "rpn"
     if "BoxPredictor" in variable_name and not variable_name.startswith("FeatureExtractor"):
         is_class = re.search(r"Class(Predictor|PredictionTower)", variable_name)
         return "class_head" if is_class else "box_head"
+    if _FPN.search(variable_name):
+        return "fpn"
     return "feature_maps" if _GROWN_MAP.search(variable_name) else "backbone"
 
 
@@ -104,31 +127,3 @@ def _box_coder(config: Any) -> FasterRcnnBoxCoder:
         )
     coder = config.faster_rcnn_box_coder
     return FasterRcnnBoxCoder(coder.y_scale, coder.x_scale, coder.height_scale, coder.width_scale)
-
-
-def _postprocessor(config: Any, box_coder: FasterRcnnBoxCoder) -> Postprocessor:
-    nms = config.batch_non_max_suppression
-    where = "model.ssd.post_processing"
-    if config.HasField("calibration_config"):
-        raise BadInput("calibration_config is not supported", where, "remove it")
-    if nms.use_class_agnostic_nms:
-        raise BadInput("use_class_agnostic_nms is not supported", where, "remove the line")
-    if nms.max_detections_per_class > nms.max_total_detections:
-        raise BadInput(
-            f"max_detections_per_class {nms.max_detections_per_class} is above"
-            f" max_total_detections {nms.max_total_detections}",
-            f"{where}.batch_non_max_suppression",
-            "raise max_total_detections",
-        )
-    return Postprocessor(
-        box_coder=box_coder,
-        nms=MulticlassNms(
-            score_threshold=nms.score_threshold,
-            iou_threshold=nms.iou_threshold,
-            max_detections_per_class=nms.max_detections_per_class,
-            max_total_detections=nms.max_total_detections,
-            soft_nms_sigma=nms.soft_nms_sigma,
-        ),
-        score_converter=enum_name(config, "score_converter"),
-        logit_scale=config.logit_scale,
-    )

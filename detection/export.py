@@ -6,13 +6,13 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from detection.ssd import SSD
+from detection.detector import Detector
 
 
 class _ServedDetector(tf.Module):
     """Holds the model, so that its variables are saved, and the function that serves it."""
 
-    def __init__(self, model: SSD) -> None:
+    def __init__(self, model: Detector) -> None:
         super().__init__()
         self.model = model
 
@@ -21,7 +21,7 @@ class _ServedDetector(tf.Module):
         return self.model.detect(input_tensor)
 
 
-def export_saved_model(model: SSD, directory: Path) -> None:
+def export_saved_model(model: Detector, directory: Path) -> None:
     """Write `model` to `directory` as a SavedModel.
 
     Its signature `serving_default` takes `input_tensor`, uint8 `[batch, height, width, 3]` of any batch and

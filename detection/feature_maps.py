@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from detection.errors import BadInput
 from detection.hyperparams import ConvHyperparams
 from detection.layers import Conv
 
@@ -35,7 +36,16 @@ class FeatureMapLayout:
 def ssd_layout(
     endpoints: tuple[str, str], num_layers: int, *, use_depthwise: bool, use_explicit_padding: bool
 ) -> FeatureMapLayout:
-    """The layout of SSD MobileNets: two endpoints, then up to four grown maps, `num_layers` in all."""
+    """The layout of SSD MobileNets: two endpoints, then up to four grown maps, `num_layers` in all.
+
+    BadInput if that is none.
+    """
+    if num_layers < 1:
+        raise BadInput(
+            f"num_layers is {num_layers}",
+            "model.ssd.feature_extractor.num_layers",
+            "remove the line: 6 is the default",
+        )
     depths = (512, 256, 256, 128)[: max(0, num_layers - 2)]
     kernels = (3,) * len(depths)
     return FeatureMapLayout(endpoints[:num_layers], depths, kernels, use_depthwise, use_explicit_padding)

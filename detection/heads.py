@@ -1,14 +1,47 @@
-"""The convolutional box predictor: box encodings and class logits from one feature map."""
+"""Box predictors: box encodings and class logits from feature maps; the one with a head for each map."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import keras
 import tensorflow as tf
 
 from detection.hyperparams import ConvHyperparams
 from detection.layers import Conv
+
+
+class BoxPredictor(Protocol):
+    """Turns feature maps into raw predictions.
+
+    Attributes:
+      layers: what it consists of, from `build` on; their scopes stand in the detector's own.
+    """
+
+    layers: list[keras.layers.Layer]
+
+    def build(self, maps: Sequence[tf.Tensor], anchors_per_location: Sequence[int], num_classes: int) -> None:
+        """Create the layers and their variables, from an example of every feature map `[B, h, w, C]`.
+
+        Call it inside the detector's scope. `num_classes` is without background.
+        """
+
+    def __call__(
+        self, maps: Sequence[tf.Tensor], *, training: bool, train_batch_norm: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Predict.
+
+        Args:
+          maps: `[B, h, w, C]` each, finest first.
+          training: whether dropout is active.
+          train_batch_norm: whether batch norm uses and moves towards the batch's statistics.
+
+        Returns:
+          box encodings `[B, A, 4]` and class logits, background first, `[B, A, num_classes + 1]`, both
+          float32 under any mixed precision, in the anchors' order.
+        """
 
 
 @dataclass(frozen=True)
@@ -96,8 +129,8 @@ class ConvolutionalBoxPredictor(keras.layers.Layer):
             logits = tf.nn.dropout(features, self._params.dropout_rate)
         for layer in self.class_head:
             logits = layer(logits, training=train_batch_norm)
-        boxes = tf.cast(_flatten(boxes, 4), tf.float32)
-        logits = tf.cast(_flatten(logits, self._num_classes + 1), tf.float32)
+        boxes = flatten_predictions(boxes, 4)
+        logits = flatten_predictions(logits, self._num_classes + 1)
         if self._params.box_clip_range is not None:
             boxes = tf.clip_by_value(boxes, *self._params.box_clip_range)
         if self._params.apply_sigmoid_to_scores:
@@ -105,7 +138,39 @@ class ConvolutionalBoxPredictor(keras.layers.Layer):
         return boxes, logits
 
 
-def _flatten(predictions: tf.Tensor, code_size: int) -> tf.Tensor:
-    """`[B, h, w, anchors * code_size]` -> `[B, h * w * anchors, code_size]`, the anchors' order."""
+class PerMapBoxPredictor:
+    """The OD API's convolutional_box_predictor: a ConvolutionalBoxPredictor of its own for each map."""
+
+    def __init__(self, params: PredictorParams) -> None:
+        self._params = params
+        self.layers: list[keras.layers.Layer] = []
+
+    def build(self, maps: Sequence[tf.Tensor], anchors_per_location: Sequence[int], num_classes: int) -> None:
+        self.layers = [
+            ConvolutionalBoxPredictor(
+                index,
+                self._params,
+                input_depth=features.shape[-1],
+                anchors_per_location=count,
+                num_classes=num_classes,
+            )
+            for index, (features, count) in enumerate(zip(maps, anchors_per_location, strict=True))
+        ]
+        self(maps, training=False, train_batch_norm=False)
+
+    def __call__(
+        self, maps: Sequence[tf.Tensor], *, training: bool, train_batch_norm: bool
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        predictions = [
+            predict(features, training=training, train_batch_norm=train_batch_norm)
+            for predict, features in zip(self.layers, maps, strict=True)
+        ]
+        encodings, logits = zip(*predictions, strict=True)
+        return tf.concat(encodings, axis=1), tf.concat(logits, axis=1)
+
+
+def flatten_predictions(predictions: tf.Tensor, code_size: int) -> tf.Tensor:
+    """`[B, h, w, anchors * code_size]` -> `[B, h * w * anchors, code_size]` float32, the anchors' order."""
     height, width, depth = predictions.shape[1:]
-    return tf.reshape(predictions, [-1, height * width * depth // code_size, code_size])
+    flat = tf.reshape(predictions, [-1, height * width * depth // code_size, code_size])
+    return tf.cast(flat, tf.float32)

@@ -50,6 +50,15 @@ class ConvHyperparams:
         """A fresh initializer: Keras gives a shared one the same values twice."""
         return self.initializer.clone()
 
+    def penalty(self, kernel: tf.Tensor) -> tf.Tensor:
+        """Regularisation loss of a kernel, a float32 scalar (slim regularises no bias)."""
+        loss = tf.zeros([])
+        if self.l2:
+            loss += self.l2 * tf.nn.l2_loss(kernel)
+        if self.l1:
+            loss += self.l1 * tf.reduce_sum(tf.abs(kernel))
+        return loss
+
 
 def enum_name(message: Any, field_name: str) -> str:
     """Name of an enum field's value in `message`, whatever generated the message class."""

@@ -17,14 +17,19 @@ class BatchNorm(keras.layers.Layer):
     float32 under mixed precision.
     """
 
-    def __init__(self, params: BatchNormParams) -> None:
-        super().__init__(name="BatchNorm")
+    def __init__(self, params: BatchNormParams, name: str = "BatchNorm") -> None:
+        super().__init__(name=name)
         self._params = params
 
     @property
     def trains(self) -> bool:
         """Whether training moves the statistics: not if the config, or `trainable`, freezes them."""
         return self._params.train and self.trainable
+
+    @property
+    def epsilon(self) -> float:
+        """What is added to the variance before its root is taken."""
+        return self._params.epsilon
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         def weight(name: str, initial: str, trainable: bool) -> keras.Variable:
@@ -67,6 +72,24 @@ class BatchNorm(keras.layers.Layer):
         return gamma, beta
 
 
+class LevelBatchNorms(keras.layers.Layer):
+    """A batch norm for each feature map that shares a convolution, in scopes `BatchNorm/feature_<i>`."""
+
+    def __init__(self, params: BatchNormParams, levels: int) -> None:
+        super().__init__(name="BatchNorm")
+        self.levels = [BatchNorm(params, f"feature_{level}") for level in range(levels)]
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        for batch_norm in self.levels:
+            batch_norm.build(input_shape)
+
+    def of(self, level: int | None) -> BatchNorm:
+        """The batch norm of a feature map; ValueError without one."""
+        if level is None:
+            raise ValueError("a convolution that feature maps share needs the index of the map")
+        return self.levels[level]
+
+
 class Conv(keras.layers.Layer):
     """One slim convolution: kernel, then batch norm or bias, then activation.
 
@@ -76,7 +99,9 @@ class Conv(keras.layers.Layer):
       hyperparams: batch norm, activation, initializer, regulariser.
       name: the TF1 scope, for example `Conv2d_0`.
       explicit_padding: pad by (kernel - 1) // 2 first and convolve VALID, instead of SAME.
+      dilation: rate of atrous convolution; with one above 1 the stride is 1.
       bias_init: the bias's initial value.
+      levels: how many feature maps share this convolution, each with a batch norm of its own; or None.
     """
 
     def __init__(
@@ -88,7 +113,9 @@ class Conv(keras.layers.Layer):
         name: str,
         stride: int = 1,
         explicit_padding: bool = False,
+        dilation: int = 1,
         bias_init: float = 0.0,
+        levels: int | None = None,
     ) -> None:
         super().__init__(name=name)
         self._filters = filters
@@ -96,48 +123,47 @@ class Conv(keras.layers.Layer):
         self._stride = stride
         self._hyperparams = hyperparams
         self._explicit_padding = explicit_padding and kernel_size > 1
+        self._dilation = dilation
         self._bias_init = bias_init
-        self.batch_norm = BatchNorm(hyperparams.batch_norm) if hyperparams.batch_norm else None
+        self.batch_norm: BatchNorm | None = None
+        self.level_batch_norms: LevelBatchNorms | None = None
+        if hyperparams.batch_norm:
+            if levels is None:
+                self.batch_norm = BatchNorm(hyperparams.batch_norm)
+            else:
+                self.level_batch_norms = LevelBatchNorms(hyperparams.batch_norm, levels)
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        depthwise = self._filters is None
-        channels = input_shape[-1]
-        self.kernel = self.add_weight(
-            name="depthwise_kernel" if depthwise else "kernel",
-            shape=(self._kernel_size, self._kernel_size, channels, 1 if depthwise else self._filters),
-            initializer=self._hyperparams.make_initializer(),
-            autocast=False,
-        )
-        outputs = channels if depthwise else self._filters
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        outputs = self._build_kernels(input_shape[-1])
         self.bias: Any = None
-        if self.batch_norm is not None:
-            self.batch_norm.build((*input_shape[:-1], outputs))
+        batch_norm = self.batch_norm or self.level_batch_norms
+        if batch_norm is not None:
+            batch_norm.build((*input_shape[:-1], outputs))
         else:
             initial = keras.initializers.Constant(self._bias_init)
             self.bias = self.add_weight(name="bias", shape=(outputs,), initializer=initial, autocast=False)
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """`[B, H, W, C]` -> `[B, ceil(H / stride), ceil(W / stride), filters]`; `training`: of batch norm."""
+    def call(self, inputs: tf.Tensor, training: bool = False, level: int | None = None) -> tf.Tensor:
+        """`[B, H, W, C]` -> `[B, ceil(H / stride), ceil(W / stride), filters]`.
+
+        `training` is batch norm's; `level` the index of the feature map, if several share the convolution.
+        """
         padding = "SAME"
         if self._explicit_padding:
             padding = "VALID"
-            before = (self._kernel_size - 1) // 2
-            sides = [before, self._kernel_size - 1 - before]
+            total = (self._kernel_size - 1) * self._dilation
+            sides = [total // 2, total - total // 2]
             inputs = tf.pad(inputs, [[0, 0], sides, sides, [0, 0]])
-        kernel = self.kernel.value
-        moving = None
-        if training and self.batch_norm is not None and self.batch_norm.trains:
-            moving = self.batch_norm
-        offset = None if self.bias is None else self.bias.value
-        if self.batch_norm is not None and moving is None:
+        batch_norm = self.batch_norm
+        if self.level_batch_norms is not None:
+            batch_norm = self.level_batch_norms.of(level)
+        moving = batch_norm if training and batch_norm is not None and batch_norm.trains else None
+        scale, offset = None, None if self.bias is None else self.bias.value
+        if batch_norm is not None and moving is None:
             # Frozen batch norm is folded into the kernel: the same function with one pass less over the
             # activations, forward and backward (a tenth of a training step on a CPU).
-            scale, offset = self.batch_norm.frozen()
-            kernel = kernel * (scale[:, tf.newaxis] if self._filters is None else scale)
-        kernel = tf.cast(kernel, inputs.dtype)
-        strides = [1, self._stride, self._stride, 1]
-        convolve = tf.nn.depthwise_conv2d if self._filters is None else tf.nn.conv2d
-        outputs = convolve(inputs, kernel, strides, padding)
+            scale, offset = batch_norm.frozen()
+        outputs = self._convolve(inputs, padding, scale)
         if moving is not None:
             outputs = moving(outputs)
         else:
@@ -146,11 +172,34 @@ class Conv(keras.layers.Layer):
         return outputs if activation is None else activation(outputs)
 
     def penalty(self) -> tf.Tensor:
-        """Regularisation loss of the kernel, a float32 scalar (slim regularises no bias)."""
+        """Regularisation loss of the kernels, a float32 scalar (slim regularises no bias)."""
+        return tf.add_n([self._hyperparams.penalty(kernel.value) for kernel in self._kernels()])
+
+    def _build_kernels(self, channels: int) -> int:
+        """Create the kernels for so many input channels; the number of output channels."""
+        if self._filters is None:
+            self.kernel = self._kernel("depthwise_kernel", self._kernel_size, channels, 1)
+            return channels
+        self.kernel = self._kernel("kernel", self._kernel_size, channels, self._filters)
+        return self._filters
+
+    def _kernel(self, name: str, size: int, inputs: int, outputs: int) -> Any:
+        return self.add_weight(
+            name=name,
+            shape=(size, size, inputs, outputs),
+            initializer=self._hyperparams.make_initializer(),
+            autocast=False,
+        )
+
+    def _kernels(self) -> list[Any]:
+        return [self.kernel]
+
+    def _convolve(self, inputs: tf.Tensor, padding: str, scale: tf.Tensor | None) -> tf.Tensor:
+        """Convolution alone; `scale`, `[outputs]`, multiplies what comes out."""
         kernel = self.kernel.value
-        loss = tf.zeros([])
-        if self._hyperparams.l2:
-            loss += self._hyperparams.l2 * tf.nn.l2_loss(kernel)
-        if self._hyperparams.l1:
-            loss += self._hyperparams.l1 * tf.reduce_sum(tf.abs(kernel))
-        return loss
+        if scale is not None:
+            kernel = kernel * (scale[:, tf.newaxis] if self._filters is None else scale)
+        strides = [1, self._stride, self._stride, 1]
+        convolve = tf.nn.depthwise_conv2d if self._filters is None else tf.nn.conv2d
+        rates = [self._dilation, self._dilation]
+        return convolve(inputs, tf.cast(kernel, inputs.dtype), strides, padding, dilations=rates)

@@ -9,14 +9,14 @@ import tensorflow as tf
 
 from detection import boxes as box_ops
 
-_WINDOW = (0.0, 0.0, 1.0, 1.0)
+_UNIT_WINDOW = (0.0, 0.0, 1.0, 1.0)
 
 
 class Kept(NamedTuple):
     """What survives, by falling score, zeros after it.
 
     Attributes:
-      boxes: `[B, M, 4]` float32, clipped to the image.
+      boxes: `[B, M, 4]` float32, clipped to the window.
       scores, classes: `[B, M]` float32; classes from 0, without background.
       anchor_indices: `[B, M]` int32, 0 in padding.
       valid: `[B, M]` bool.
@@ -44,17 +44,29 @@ class MulticlassNms:
     max_total_detections: int = 100
     soft_nms_sigma: float = 0.0
 
-    def __call__(self, boxes: tf.Tensor, scores: tf.Tensor) -> Kept:
-        """Keep the best of `[B, A, 4]` boxes with `[B, A, C]` scores (no background), float32."""
+    def __call__(self, boxes: tf.Tensor, scores: tf.Tensor, window: tf.Tensor | None = None) -> Kept:
+        """Keep the best boxes, float32.
+
+        Args:
+          boxes: `[B, A, 4]`, or `[B, A, C, 4]` where each class has its own; A may be unknown while tracing.
+          scores: `[B, A, C]`, without background; one below the score threshold drops its box.
+          window: `[4]`, what to clip to; the unit square if None.
+        """
+        if window is None:
+            window = tf.constant(_UNIT_WINDOW)
         num_anchors, num_classes = scores.shape[1], scores.shape[2]
-        by_class = min(self.max_detections_per_class, num_anchors)
+        by_class = min(self.max_detections_per_class, num_anchors or self.max_detections_per_class)
         batch_size = tf.shape(scores)[0]
-        class_scores = tf.reshape(tf.transpose(scores, [0, 2, 1]), [-1, num_anchors])
+        class_scores = tf.reshape(tf.transpose(scores, [0, 2, 1]), [-1, tf.shape(scores)[1]])
+        classes_by_boxes = num_classes
+        if boxes.shape.rank == 4:
+            boxes = tf.reshape(tf.transpose(boxes, [0, 2, 1, 3]), [-1, tf.shape(scores)[1], 4])
+            classes_by_boxes = 1
 
         def suppress(problem: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             index, problem_scores = problem
             result = tf.raw_ops.NonMaxSuppressionV5(
-                boxes=boxes[index // num_classes],
+                boxes=boxes[index // classes_by_boxes],
                 scores=problem_scores,
                 max_output_size=by_class,
                 iou_threshold=self.iou_threshold,
@@ -76,9 +88,11 @@ class MulticlassNms:
         )
         kept_scores = tf.where(tf.sequence_mask(num_valid, by_class), kept_scores, -1.0)
         candidates = num_classes * by_class
+        # gathered by set of boxes (an image's, or a class's), then all of an image's classes in a row
+        kept_boxes = tf.gather(boxes, tf.reshape(anchors, [-1, classes_by_boxes * by_class]), batch_dims=1)
+        clipped = box_ops.clip_to_window(tf.reshape(kept_boxes, [-1, candidates, 4]), window)
         anchors = tf.reshape(anchors, [-1, candidates])
         kept_scores = tf.reshape(kept_scores, [-1, candidates])
-        clipped = box_ops.clip_to_window(tf.gather(boxes, anchors, batch_dims=1), tf.constant(_WINDOW))
         kept_scores = tf.where(box_ops.area(clipped) != 0.0, kept_scores, -1.0)
         return self._best(clipped, kept_scores, anchors, by_class)
 

@@ -34,6 +34,30 @@ class FixedShapeResizer:
         )
 
 
+@dataclass(frozen=True)
+class KeepAspectRatioResizer:
+    """The OD API's keep_aspect_ratio_resizer without padding (resize_to_range).
+
+    The short side becomes `min_dimension`, unless the long one would then exceed `max_dimension`; then that
+    one becomes `max_dimension`. Pixels are sampled as FixedShapeResizer does.
+    """
+
+    min_dimension: int
+    max_dimension: int
+    method: str = "BILINEAR"
+
+    def resize(self, images: tf.Tensor) -> tf.Tensor:
+        """`[B, h, w, 3]` (or `[h, w, 3]`) uint8 or float32 -> float32 of the new size, still 0..255."""
+        images = tf.cast(images, tf.float32)
+        height, width = tf.unstack(tf.shape(images)[-3:-1])
+        short, long = self.min_dimension, self.max_dimension
+        bounds = tf.where(height < width, [short, long], [long, short])
+        resized = tf.compat.v1.image.resize_images(
+            images, bounds, method=_METHODS[self.method], align_corners=False, preserve_aspect_ratio=True
+        )
+        return tf.ensure_shape(resized, [*images.shape[:-3], None, None, images.shape[-1]])
+
+
 def normalize(images: tf.Tensor) -> tf.Tensor:
     """0..255 -> [-1, 1], float32 (MobileNet's preprocessing in the OD API)."""
     return (2.0 / 255.0) * tf.cast(images, tf.float32) - 1.0

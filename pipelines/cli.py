@@ -7,7 +7,7 @@ import sys
 import typer
 
 from pipelines.capture import quiet_stderr
-from pipelines.commands import airflow, convert, lineage, lint, report, rollback, run
+from pipelines.commands import airflow, architectures, convert, lineage, lint, report, rollback, run
 from pipelines.process import exit_code_of
 
 _HELP = """Fine-tune TensorFlow 1 object detectors in TensorFlow 2, with proof.
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.command("lint")(lint.lint)
 app.command("convert")(convert.convert)
+app.command("architectures")(architectures.architectures)
 app.command("run")(run.run)
 app.command("lineage")(lineage.lineage)
 app.command("report")(report.report)

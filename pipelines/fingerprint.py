@@ -9,6 +9,7 @@ import hashlib
 import importlib.metadata
 import json
 import os
+import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -63,7 +64,7 @@ class Content(BaseModel):
 
 
 def content_of(path: Path, also: Iterable[Path] = ()) -> Content:
-    """The content of a file, of a directory, or of a checkpoint prefix (all files named `path`.*).
+    """The content of a file, of a directory, or of a checkpoint prefix (`path`.*, or V1's numbered shards).
 
     Files in `also` count too where they lie elsewhere. Raises BadInput if there is nothing at `path`.
     """
@@ -138,7 +139,8 @@ def _files_at(path: Path) -> list[Path]:
     if path.is_dir():
         found = [file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts]
     else:
-        found = [file for file in _entries(path.parent) if file.name.startswith(f"{path.name}.")]
+        belongs = re.compile(re.escape(path.name) + r"(\..*|-\d{5}-of-\d{5})")
+        found = [file for file in _entries(path.parent) if belongs.fullmatch(file.name)]
     if not found:
         raise BadInput("there are no files here", str(path), "correct the path, or put the files there")
     return sorted(found)

@@ -32,7 +32,7 @@ class Inputs(BaseModel):
 READS = {
     "ExampleGen": ("train", "eval", "label_map"),
     "ConfigValidator": ("pipeline_config", "label_map"),
-    "CheckpointConverter": ("checkpoint",),
+    "CheckpointConverter": ("checkpoint", "model_label_map"),
     "Trainer": (),
     "Evaluator": ("model_label_map",),
     "Pusher": (),

@@ -39,7 +39,11 @@ class Step(BaseModel):
 
 
 class Lineage(BaseModel):
-    """A version's whole ancestry. `inputs` has train, eval, label_map, pipeline_config and checkpoint."""
+    """A version's whole ancestry.
+
+    `inputs` has train, eval, label_map, pipeline_config, checkpoint and model_label_map, as far as there are.
+    `proof` says whether the conversion from TF1 was proved: "passed", "unproved", or "" if it isn't recorded.
+    """
 
     detector: str
     version: int
@@ -52,6 +56,7 @@ class Lineage(BaseModel):
     baseline: str
     metrics: dict[str, Any]
     training: dict[str, Any]
+    proof: str
     inputs: dict[str, Input]
     steps: list[Step]
     metadata: str
@@ -96,7 +101,8 @@ def trace(version: Version) -> Lineage:
     manifest = version.manifest
     home = DetectorHome.of(manifest.detector)
     live = live_version(version.path.parents[1])
-    steps = _Ancestry(home, version).steps()
+    ancestry = _Ancestry(home, version)
+    steps = ancestry.steps()
     by_node = {step.node: properties for step, properties in steps}
     training = json.loads(by_node["Trainer"].get("train", "{}")) if "Trainer" in by_node else {}
     return Lineage(
@@ -111,6 +117,7 @@ def trace(version: Version) -> Lineage:
         baseline=manifest.baseline,
         metrics=manifest.facts.get("metrics", {}),
         training=training,
+        proof=ancestry.proof,
         inputs=_inputs(by_node),
         steps=[step for step, _ in steps],
         metadata=metadata_address(home.metadata),
@@ -122,7 +129,10 @@ def _inputs(by_node: dict[str, dict[str, str]]) -> dict[str, Input]:
     data = json.loads(by_node["ExampleGen"]["data"])
     found = {role: (data[role], "ExampleGen") for role in ("train", "eval", "label_map") if data[role]}
     found["pipeline_config"] = (by_node["ConfigValidator"]["pipeline_config"], "ConfigValidator")
-    found["checkpoint"] = (by_node["CheckpointConverter"]["checkpoint"], "CheckpointConverter")
+    converter = by_node["CheckpointConverter"]
+    found["checkpoint"] = (converter["checkpoint"], "CheckpointConverter")
+    if converter.get("label_map"):
+        found["model_label_map"] = (converter["label_map"], "CheckpointConverter")
     return {
         role: Input(path=path, **json.loads(by_node[node]["fingerprint"])[role])
         for role, (path, node) in found.items()
@@ -152,6 +162,7 @@ class _Ancestry:
     def __init__(self, home: DetectorHome, version: Version) -> None:
         from ml_metadata import MetadataStore
 
+        self.proof = ""
         self._version = version
         config = connection_config(home.metadata)
         if config.HasField("sqlite") and not home.metadata.is_file():
@@ -173,9 +184,12 @@ class _Ancestry:
             for event in events:
                 if event.type in (event.INPUT, event.OUTPUT):
                     side = "in" if event.type == event.INPUT else "out"
-                    uris[side][event.path.steps[0].key] = artifacts[event.artifact_id].uri
+                    artifact, key = artifacts[event.artifact_id], event.path.steps[0].key
+                    uris[side][key] = artifact.uri
+                    if key == "converted_model":
+                        self.proof = artifact.custom_properties["proof"].string_value
                     if side == "in":
-                        pending.append(artifacts[event.artifact_id])
+                        pending.append(artifact)
             properties = {key: value.string_value for key, value in execution.custom_properties.items()}
             found[execution.id] = (self._step(execution, properties, uris["in"], uris["out"]), properties)
         return [found[execution_id] for execution_id in sorted(found)]

@@ -143,6 +143,7 @@ def _fingerprint(spec: DetectorSpec, inputs: Inputs, versions: dict[str, str]) -
     facts = {
         "contents": {role: content.identity() for role, content in inputs.contents.items()},
         "data": inputs.data.model_dump(exclude={"train", "eval", "label_map"}),
+        "model": spec.model.model_dump(include={"weights", "prove"}),
         "train": spec.train.model_dump(),
         "gate": spec.gate.model_dump(),
         "code": versions,

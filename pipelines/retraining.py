@@ -108,7 +108,14 @@ def _components(recipe: Recipe) -> list[Any]:
         resolved_config=resolved_config,
         checkpoint=inputs.checkpoint,
         proof_images=json.dumps(inputs.proof_images),
-        fingerprint=fingerprint(checkpoint=contents["checkpoint"], proof_images=inputs.proof_sha256),
+        label_map=spec.model.label_map or "",
+        weights=spec.model.weights,
+        prove=spec.model.prove,
+        fingerprint=fingerprint(
+            checkpoint=contents["checkpoint"],
+            model_label_map=contents.get("model_label_map"),
+            proof_images=inputs.proof_sha256,
+        ),
     )
     trainer = Trainer(
         examples=examples.outputs["examples"],

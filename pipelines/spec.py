@@ -26,9 +26,19 @@ class ModelSpec(_Section):
 
     pipeline_config: str = Field(description="the pipeline.config it was trained with")
     checkpoint: str = Field(
-        description="TF1 checkpoint prefix or directory, frozen graph (.pb), or package:DIST:FILE"
+        description="TF1 checkpoint prefix or directory, frozen graph (.pb), SavedModel, or package:DIST:FILE"
     )
-    label_map: str | None = Field(default=None, description="the label map it was trained with")
+    label_map: str | None = Field(
+        default=None,
+        description="the label map it was trained with, to keep its classes and compare them by name",
+    )
+    weights: Literal["averages", "raw", "config"] = Field(
+        default="config",
+        description="a training checkpoint's moving averages or raw values; config: as eval_config says",
+    )
+    prove: bool = Field(
+        default=True, description="whether the conversion is proved; if not, it is recorded as unproved"
+    )
 
 
 class DataSpec(_Section):

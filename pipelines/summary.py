@@ -67,6 +67,7 @@ _CONVERSION = (
     "architecture",
     "num_classes_checkpoint",
     "num_classes_model",
+    "class_head",
     "blocks",
     "variables_total",
     "variables_loaded",

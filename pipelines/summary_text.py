@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from components.checkpoint_converter.report import ClassHead
 from components.evaluator.gate import title_of
 from pipelines.summary import Summary
 
@@ -32,7 +33,7 @@ def print_summary(summary: Summary, out: Console | None = None) -> None:
         f"[bold]Model[/]      {summary.conversion['architecture']} from a TF1 {kind}; variables by block:"
     )
     out.print(_conversion_table(summary))
-    for line in (_proof_line(summary), _data_line(summary), _training_line(summary)):
+    for line in (_class_line(summary), _proof_line(summary), _data_line(summary), _training_line(summary)):
         out.print(line, soft_wrap=True)
     out.print(f"[bold]Metrics[/]    on {summary.candidate.metrics.images} images:")
     out.print(_metrics_table(summary))
@@ -56,7 +57,9 @@ def _conversion_table(summary: Summary) -> Table:
     for name in ("wanted", "loaded", "fresh"):
         table.add_column(name, justify="right")
     for block in conversion["blocks"]:
-        counts = [str(block[name]) for name in ("wanted", "loaded", "skipped")]
+        if not block["wanted"]:  # what training left in the checkpoint: nothing of the model
+            continue
+        counts = [str(block[name]) for name in ("wanted", "loaded", "fresh")]
         table.add_row(block["block"].replace("_", " "), *counts)
     table.add_section()
     fresh = conversion["variables_total"] - conversion["variables_loaded"]
@@ -70,8 +73,15 @@ def _conversion_table(summary: Summary) -> Table:
     return table
 
 
+def _class_line(summary: Summary) -> str:
+    head = ClassHead.model_validate(summary.conversion["class_head"])
+    return f"[bold]Classes[/]    {escape(head.describe())}"
+
+
 def _proof_line(summary: Summary) -> str:
     proof = summary.conversion["proof"]
+    if proof is None:
+        return "[bold]Proof[/]      [red]unproved[/]: model.prove is false in the detector's YAML"
     word = "[green]proved[/]" if proof["passed"] else "[red]not proved[/]"
     return (
         f"[bold]Proof[/]      {word}: at most {proof['max_difference_raw']:.1e} from the TF1 graph "

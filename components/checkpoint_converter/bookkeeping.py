@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 
 MOVING_AVERAGE = "/ExponentialMovingAverage"
+OPTIMIZER_SLOT = "optimizer slot"
 
 # Pattern of the TF1 name, and why the variable is not part of the model. The first match counts.
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), reason)
     for pattern, reason in (
         (r"^(global_step|.*/global_step)$", "step counter of training"),
-        (r"/(Momentum|RMSProp(_\d+)?|Adam(_\d+)?|Adagrad|Adadelta(_\d+)?|Ftrl(_\d+)?)$", "optimizer slot"),
+        (r"/(Momentum|RMSProp(_\d+)?|Adam(_\d+)?|Adagrad|Adadelta(_\d+)?|Ftrl(_\d+)?)$", OPTIMIZER_SLOT),
         (r"^(.*/)?beta[12]_power(_\d+)?$", "optimizer state"),
         (MOVING_AVERAGE + "$", "moving average of a variable that the checkpoint does not hold"),
         (

@@ -16,6 +16,9 @@ class CheckpointConverterSpec(types.ComponentSpec):
     PARAMETERS = {
         "checkpoint": ExecutionParameter(type=str),
         "proof_images": ExecutionParameter(type=str),
+        "label_map": ExecutionParameter(type=str),
+        "weights": ExecutionParameter(type=str),
+        "prove": ExecutionParameter(type=int),
         "fingerprint": ExecutionParameter(type=str),
     }
     INPUTS = {"resolved_config": ChannelParameter(type=ResolvedConfig)}
@@ -33,6 +36,9 @@ class CheckpointConverter(base_component.BaseComponent):
         resolved_config: types.BaseChannel,
         checkpoint: str,
         proof_images: str,
+        label_map: str,
+        weights: str,
+        prove: bool,
         fingerprint: str,
     ) -> None:
         """Make the node.
@@ -41,12 +47,18 @@ class CheckpointConverter(base_component.BaseComponent):
           resolved_config: the ConfigValidator's ResolvedConfig.
           checkpoint: TF1 checkpoint (prefix, folder or file of it) or frozen graph.
           proof_images: JSON list of image files; the first four count; "[]" for synthetic images.
-          fingerprint: hash of the checkpoint's contents, so that TFX's cache knows when they change.
+          label_map: the checkpoint's label map, to carry class rows over by name; "" if it is not known.
+          weights: "averages" or "raw" values of a training checkpoint; "config": as its eval_config says.
+          prove: whether to prove the result; if not, the artifact's property `proof` is "unproved".
+          fingerprint: hash of the files' contents, so that TFX's cache knows when they change.
         """
         spec = CheckpointConverterSpec(
             resolved_config=resolved_config,
             checkpoint=checkpoint,
             proof_images=proof_images,
+            label_map=label_map,
+            weights=weights,
+            prove=int(prove),
             fingerprint=fingerprint,
             converted_model=types.Channel(type=ConvertedModel),
         )

@@ -8,17 +8,28 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components.checkpoint_converter.averages import Weights, choose_weights
+from components.checkpoint_converter.class_head import prior_bias
+from components.checkpoint_converter.class_rows import match_classes, no_classes
+from components.checkpoint_converter.classification import as_detector, is_classification, mark_fresh
 from components.checkpoint_converter.inspect import checkpoint_num_classes
 from components.checkpoint_converter.proof import prove
 from components.checkpoint_converter.proof_images import proof_images
-from components.checkpoint_converter.report import ConversionReport, Variable, write_report
-from components.checkpoint_converter.restore import Restored, require_complete, restore
+from components.checkpoint_converter.proof_stages import score_threshold
+from components.checkpoint_converter.report import ConversionReport
+from components.checkpoint_converter.report_text import write_report
+from components.checkpoint_converter.restore import count_blocks, dropped, require_complete, restore
+from components.checkpoint_converter.reverse import write_tf1_checkpoint
 from components.checkpoint_converter.sources import TF1Variables, read_checkpoint
+from components.checkpoint_converter.unfold import with_batch_norms
 from detection.builder import build_detector
+from detection.config.label_map import LabelMap
 from detection.config.pipeline_config import write_pipeline_config
+from detection.errors import BadInput
 from detection.export import export_saved_model
 from detection.tf1.frozen_graph import (
     FrozenDetector,
@@ -30,61 +41,95 @@ from detection.tf1.oracle import write_oracle
 from detection.weights import write_weights
 
 
+@dataclass(frozen=True)
+class Options:
+    """What a conversion may be told beyond its inputs.
+
+    Attributes:
+        num_classes: of the model for fine-tuning, instead of the config's; `label_map` alone sets it too.
+        label_map: the classes of the model for fine-tuning.
+        old_label_map: the classes of the checkpoint; with both, class rows are carried over by name.
+        weights: a training checkpoint's "averages" or "raw" values; "config": as its eval_config says.
+        proof: whether to prove the conversion; without, the report says that it is unproved.
+    """
+
+    num_classes: int | None = None
+    label_map: LabelMap | None = None
+    old_label_map: LabelMap | None = None
+    weights: Weights = "config"
+    proof: bool = True
+
+
 def convert(
-    config: Any, checkpoint: Path, out: Path, images: list[Path], num_classes: int | None = None
+    config: Any, checkpoint: Path, out: Path, images: list[Path], options: Options | None = None
 ) -> ConversionReport:
     """Convert a TF1 detector to TF2 and prove it.
 
     Args:
         config: TrainEvalPipelineConfig of the model to fine-tune; all but its number of classes must be the
             checkpoint's.
-        checkpoint: TF1 checkpoint (prefix, folder or file of it) or frozen graph.
+        checkpoint: TF1 checkpoint (prefix, folder or file of it), frozen graph or TF1 SavedModel; or the
+            classification checkpoint of the backbone, if train_config asks for one.
         out: folder to write: pipeline.config, checkpoint/ckpt-1.* (the model for fine-tuning),
             saved_model/ (the proved model, with the checkpoint's own classes), report.json, report.md.
         images: image files for the proof; the first four count; synthetic images if empty.
-        num_classes: of the model for fine-tuning, instead of the config's.
+        options: see Options.
 
     BadInput for what a user can mend; Failed if part of the model is not loaded or the proof fails. `out` is
     then as it was.
     """
     started = time.monotonic()
-    variables, notes = _chosen_variables(read_checkpoint(checkpoint), config)
+    options = options or Options()
+    source = read_checkpoint(checkpoint)
+    variables, use_averages, notes = choose_weights(source, config, options.weights)
+    resolved = _resolved(config, _classes_wanted(options))
+    if is_classification(variables):
+        variables = as_detector(variables, build_detector(resolved.model), config, notes)
     classes_before = checkpoint_num_classes(variables)
-    resolved = _resolved(config, num_classes)
     classes_after = _detector_config(resolved).num_classes
+    head = (
+        no_classes(options.label_map, classes_after)
+        if variables.fresh
+        else match_classes(options.old_label_map, options.label_map, classes_before, classes_after)
+    )
     pictures, picture_source = proof_images(images)
 
-    proved = build_detector(resolved.model, num_classes=classes_before)
-    restored = restore(proved, variables)
+    converted = build_detector(resolved.model, num_classes=classes_before)
+    variables = with_batch_norms(variables, converted, notes)
+    restored = mark_fresh(restore(converted, variables), variables.fresh)
     require_complete(restored, variables.path)
     with _complete_or_absent(out) as folder:
-        oracle = _oracle(variables, resolved, classes_before, folder, notes)
-        threshold = _detector_config(resolved).post_processing.batch_non_max_suppression.score_threshold
-        proof = prove(proved, oracle, pictures, picture_source, threshold)
-        if not proof.matched_detections:
-            notes.append(
-                "no detection is above the score threshold on the proof images; raw predictions were compared"
-            )
-        export_saved_model(proved, folder / "saved_model")
+        proof = None
+        if options.proof:
+            oracle = _oracle(variables, resolved, classes_before, use_averages, folder, notes)
+            threshold = score_threshold(resolved.model)
+            proof = prove(converted, oracle, pictures, picture_source, threshold)
+            if not proof.matched_detections:
+                notes.append(
+                    "no detection is above the score threshold on the proof images; "
+                    "raw predictions were compared"
+                )
+        export_saved_model(converted, folder / "saved_model")
 
-        detector = proved
-        if classes_after != classes_before:
-            detector = build_detector(resolved.model, num_classes=classes_after)
-            restored = restore(detector, variables, fresh_class_head=True)
+        detector = converted
+        if not head.is_unchanged:
+            detector = build_detector(resolved.model, num_classes=head.classes_after)
+            restored = restore(detector, variables, head, prior_bias(resolved.model))
             require_complete(restored, variables.path)
         write_weights(detector, folder / "checkpoint" / "ckpt-1")
         write_pipeline_config(resolved, folder / "pipeline.config")
+        accounted = [*restored.loaded, *restored.fresh, *dropped(variables, restored)]
         report = ConversionReport(
             source=str(checkpoint),
             kind=variables.kind,
             architecture=_detector_config(resolved).feature_extractor.type,
             num_classes_checkpoint=classes_before,
-            num_classes_model=classes_after,
-            blocks=restored.blocks(),
-            variables_total=len(restored.loaded) + len(restored.skipped),
+            num_classes_model=head.classes_after,
+            class_head=head,
+            blocks=count_blocks(accounted),
+            variables_total=len(restored.loaded) + len(restored.fresh),
             variables_loaded=len(restored.loaded),
-            skipped=list(restored.skipped),
-            unused=_unused(variables, restored),
+            variables=accounted,
             notes=notes,
             proof=proof,
             seconds=round(time.monotonic() - started, 2),
@@ -93,20 +138,18 @@ def convert(
     return report
 
 
-def _chosen_variables(variables: TF1Variables, config: Any) -> tuple[TF1Variables, list[str]]:
-    use_averages = config.eval_config.use_moving_averages
-    notes = []
-    if use_averages and variables.kind == "frozen_graph":
-        notes.append(
-            "eval_config.use_moving_averages: the exporter has already put the averages into a frozen graph"
+def _classes_wanted(options: Options) -> int | None:
+    """The number of classes that the options ask for; None: the config's."""
+    if options.label_map is None:
+        return options.num_classes
+    labels = options.label_map.num_classes
+    if options.num_classes is not None and options.num_classes < labels:
+        raise BadInput(
+            f"{options.num_classes} classes are asked for, but the label map has the id {labels}",
+            "the label map of the model",
+            "leave the number out: the label map says it",
         )
-    elif use_averages and not variables.averages:
-        notes.append(
-            "eval_config.use_moving_averages is true, but the checkpoint holds none: raw values were taken"
-        )
-    elif use_averages:
-        notes.append(f"{len(variables.averages)} variables take their moving average")
-    return variables.for_inference(use_averages), notes
+    return options.num_classes or labels
 
 
 def _detector_config(config: Any) -> Any:
@@ -122,7 +165,12 @@ def _resolved(config: Any, num_classes: int | None) -> Any:
 
 
 def _oracle(
-    variables: TF1Variables, config: Any, num_classes: int, folder: Path, notes: list[str]
+    variables: TF1Variables,
+    config: Any,
+    num_classes: int,
+    use_averages: bool,
+    folder: Path,
+    notes: list[str],
 ) -> FrozenDetector:
     """The TF1 graph to prove against: the user's own frozen graph, or one built by the TF1 code."""
     if variables.graph is not None:
@@ -136,21 +184,15 @@ def _oracle(
         return FrozenDetector(graph_def, str(variables.graph))
     with tempfile.TemporaryDirectory(prefix="oracle-", dir=folder) as scratch:
         source, frozen = Path(scratch) / "pipeline.config", Path(scratch) / "frozen_inference_graph.pb"
-        write_pipeline_config(config, source)
-        write_oracle(source, variables.path, frozen, num_classes)
+        same_values = _resolved(config, None)
+        same_values.eval_config.use_moving_averages = use_averages
+        write_pipeline_config(same_values, source)
+        prefix = variables.path
+        if variables.fresh:  # TF1 has no values of its own for these: both sides get the same ones
+            prefix = str(Path(scratch) / "model.ckpt")
+            write_tf1_checkpoint(variables, Path(prefix))
+        write_oracle(source, prefix, frozen, num_classes)
         return FrozenDetector(load_frozen_graph(frozen), variables.path)
-
-
-def _unused(variables: TF1Variables, restored: Restored) -> list[Variable]:
-    fresh = {variable.name for variable in restored.fresh}
-    reasons = dict(variables.ignored)
-    for name in set(variables) - set(restored.loaded):
-        reasons[name] = (
-            "class predictor of the checkpoint's own classes; kept in saved_model/"
-            if name in fresh
-            else "the model has no variable of this name"
-        )
-    return [Variable(name=name, reason=reason) for name, reason in sorted(reasons.items())]
 
 
 @contextmanager

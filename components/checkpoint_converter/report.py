@@ -1,27 +1,97 @@
-"""The conversion's report: what was loaded, what was not and why, and how close the proof is."""
+"""The conversion's report: what became of every variable and every class, and how close the proof is."""
 
 from __future__ import annotations
 
-from collections import Counter
-from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel
 
+TRAINING_STATE = "training_state"  # what training leaves beside the model: slots, averages, counters
+
 
 class Block(BaseModel):
-    """Variables of one part of the model: how many it has, how many got the checkpoint's value."""
+    """Variables of one part of the model.
+
+    The model has `wanted` = `loaded` + `fresh`. `fresh` ones keep initial values, wholly or for new classes.
+    `dropped` are variables of the checkpoint that the model does not take.
+    """
 
     block: str
     wanted: int
     loaded: int
-    skipped: int
+    fresh: int
+    dropped: int
 
 
 class Variable(BaseModel):
-    """A variable by TF1 name, and why it was left out."""
+    """One variable by TF1 name, and why it is in its state.
+
+    The hashes are of the values in the source and in the written model; None where there is no value, or
+    where it was not read (optimizer slots).
+    """
 
     name: str
+    block: str
+    state: Literal["loaded", "fresh", "dropped"]
     reason: str
+    hash_before: str | None
+    hash_after: str | None
+
+
+class ClassRow(BaseModel):
+    """One class of the model and the checkpoint's class whose row it starts from; `source_id` None: fresh.
+
+    `suggestion` is an unused class of the checkpoint that is spelled nearly the same.
+    """
+
+    id: int
+    name: str
+    source_id: int | None
+    suggestion: str | None = None
+
+
+class ClassHead(BaseModel):
+    """How the class head was carried over: one row a class, the background always kept.
+
+    `how` is "name" with both label maps, "id" if only the number of classes is known and it is the same,
+    "fresh" if the checkpoint's classes are unknown and their number is another, and "none" if the checkpoint
+    is a classifier, without a class head.
+    """
+
+    how: Literal["name", "id", "fresh", "none"]
+    classes_before: int
+    classes_after: int
+    rows: list[ClassRow]
+    left_behind: list[str]
+
+    @property
+    def carried(self) -> int:
+        """How many classes start from a row of the checkpoint."""
+        return sum(row.source_id is not None for row in self.rows)
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether no row has to move."""
+        if self.how == "none":
+            return True
+        same = all(row.source_id == row.id for row in self.rows)
+        return same and self.classes_before == self.classes_after
+
+    def describe(self) -> str:
+        """One line for people."""
+        if self.how == "name":
+            return f"class head: {self.carried} of {len(self.rows)} rows by name"
+        if self.how == "id":
+            return (
+                f"class head: all {len(self.rows)} rows, taken for the same classes: "
+                "their number is the same and the checkpoint's label map is not given"
+            )
+        if self.how == "none":
+            return f"class head: 0 of {len(self.rows)} rows: the checkpoint is a classifier"
+        return (
+            f"class head: 0 of {len(self.rows)} rows: "
+            "the number of classes differs and the checkpoint's label map is not given"
+        )
 
 
 class Proof(BaseModel):
@@ -42,78 +112,22 @@ class Proof(BaseModel):
 
 
 class ConversionReport(BaseModel):
-    """Everything about one conversion; written as report.json and report.md."""
+    """Everything about one conversion; written as report.json and report.md. `proof` None: unproved."""
 
     source: str
     kind: str
     architecture: str
     num_classes_checkpoint: int
     num_classes_model: int
+    class_head: ClassHead
     blocks: list[Block]
     variables_total: int
     variables_loaded: int
-    skipped: list[Variable]
-    unused: list[Variable]
+    variables: list[Variable]
     notes: list[str]
-    proof: Proof
+    proof: Proof | None
     seconds: float
 
-
-def write_report(report: ConversionReport, folder: Path) -> None:
-    """Write report.json and report.md into an existing folder."""
-    (folder / "report.json").write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    (folder / "report.md").write_text(format_report(report), encoding="utf-8")
-
-
-def format_report(report: ConversionReport) -> str:
-    """The report for people, as Markdown."""
-    proof = report.proof
-    classes = f"{report.num_classes_checkpoint} in the checkpoint, {report.num_classes_model} in the model"
-    lines = [
-        "# Conversion report",
-        "",
-        f"- source: `{report.source}` ({report.kind.replace('_', ' ')})",
-        f"- architecture: {report.architecture}",
-        f"- classes: {classes}",
-        f"- variables loaded: {report.variables_loaded} of {report.variables_total}",
-        f"- time: {report.seconds:.1f} s",
-        *(f"- note: {note}" for note in report.notes),
-        "",
-        "## Variables of the model",
-        "",
-        "| block | wanted | loaded | skipped |",
-        "|---|---:|---:|---:|",
-        *(
-            f"| {block.block} | {block.wanted} | {block.loaded} | {block.skipped} |"
-            for block in report.blocks
-        ),
-        "",
-        f"## Proof: {'passed' if proof.passed else 'FAILED'}",
-        "",
-        f"The converted model with the checkpoint's {report.num_classes_checkpoint} classes against "
-        "the TF1 graph, "
-        f"from the same uint8 pixels: {proof.images} images ({proof.image_source}), "
-        f"{proof.matched_detections} detections matched one to one.",
-        "",
-        "| compared | largest difference | tolerance |",
-        "|---|---:|---:|",
-        f"| raw predictions, relative to the tensor's largest value | {proof.max_difference_raw:.1e} "
-        f"| {proof.tolerance:.0e} |",
-        f"| box coordinates, normalised | {proof.max_difference_boxes:.1e} | {proof.tolerance:.0e} |",
-        f"| scores | {proof.max_difference_scores:.1e} | {proof.tolerance:.0e} |",
-        "",
-        *_section("Variables of the model that were not loaded", report.skipped),
-        *_section("Variables of the checkpoint that the model does not use", report.unused),
-    ]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _section(title: str, variables: list[Variable]) -> list[str]:
-    if not variables:
-        return [f"## {title}", "", "None.", ""]
-    counts = Counter(variable.reason for variable in variables)
-    lines = [f"## {title}", "", "| reason | variables |", "|---|---:|"]
-    lines += [f"| {reason} | {count} |" for reason, count in counts.most_common()]
-    lines += ["", "<details><summary>All of them</summary>", ""]
-    lines += [f"- `{variable.name}`: {variable.reason}" for variable in variables]
-    return [*lines, "", "</details>", ""]
+    def of_state(self, state: Literal["loaded", "fresh", "dropped"]) -> list[Variable]:
+        """The variables in this state."""
+        return [variable for variable in self.variables if variable.state == state]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,77 +10,141 @@ from typing import Any
 
 import numpy as np
 
+from components.checkpoint_converter.class_head import carry_rows
 from components.checkpoint_converter.name_map import tf1_name
-from components.checkpoint_converter.report import Block, Variable
+from components.checkpoint_converter.report import TRAINING_STATE, Block, ClassHead, Variable
+from components.checkpoint_converter.sources import TF1Variables
 from detection.builder import block_of
 from detection.errors import Failed
 
-BLOCKS = ("backbone", "feature_maps", "box_head", "class_head")
-FRESH_HEAD = "ClassPredictor"
+BLOCKS = ("backbone", "feature_maps", "fpn", "rpn", "box_head", "class_head")
 
 
 @dataclass(frozen=True)
 class Restored:
-    """What became of the model's variables, by TF1 name.
+    """What became of the model's variables.
 
-    `fresh` keep their initial values on purpose (new classes); `missing` found no value that fits.
+    `fresh` keep initial values on purpose, at least for new classes; `missing` (name: reason) found no value
+    that fits.
     """
 
-    loaded: tuple[str, ...]
+    loaded: tuple[Variable, ...]
     fresh: tuple[Variable, ...]
-    missing: tuple[Variable, ...]
-
-    @property
-    def skipped(self) -> tuple[Variable, ...]:
-        """Every variable that was not loaded."""
-        return self.fresh + self.missing
-
-    def blocks(self) -> list[Block]:
-        """Counts by block of the model, in the order of computation."""
-        lost = Counter(block_of(variable.name) for variable in self.skipped)
-        loaded = Counter(block_of(name) for name in self.loaded)
-        return [
-            Block(block=name, wanted=loaded[name] + lost[name], loaded=loaded[name], skipped=lost[name])
-            for name in BLOCKS
-            if loaded[name] + lost[name]
-        ]
+    missing: dict[str, str]
 
 
-def restore(model: Any, values: Mapping[str, np.ndarray], *, fresh_class_head: bool = False) -> Restored:
+def restore(
+    model: Any,
+    values: Mapping[str, np.ndarray],
+    head: ClassHead | None = None,
+    prior_bias: float | None = None,
+) -> Restored:
     """Assign every variable of a built `model` from `values` (TF1 name to array).
 
-    With `fresh_class_head` the class predictors keep the Object Detection API's initial values: they predict
-    other classes than the checkpoint's. The OD API's own "detection" start drops both heads; this keeps what
-    fits.
+    With `head` the class rows are carried over as it says, and fresh ones keep the Object Detection API's
+    initial values, or `prior_bias` as their bias. The OD API's own "detection" start drops both heads; this
+    keeps what fits.
     """
-    loaded, fresh, missing = [], [], []
+    loaded: list[Variable] = []
+    fresh: list[Variable] = []
+    missing: dict[str, str] = {}
     for variable in model.weights:  # not .variables, which counts the state of dropout's random numbers
         name = tf1_name(variable.path, model.name)
-        shape = tuple(variable.shape)
-        if fresh_class_head and FRESH_HEAD in name.split("/"):
-            fresh.append(
-                Variable(name=name, reason="fresh: predicts the new classes, from the initial values")
-            )
-        elif name not in values:
-            missing.append(Variable(name=name, reason="not in the checkpoint"))
-        elif values[name].shape != shape:
-            reason = f"shape {values[name].shape} in the checkpoint, {shape} in the model"
-            missing.append(Variable(name=name, reason=reason))
-        else:
-            variable.assign(values[name])
-            loaded.append(name)
-    return Restored(tuple(loaded), tuple(fresh), tuple(missing))
+        if name not in values:
+            missing[name] = "not in the checkpoint"
+            continue
+        value, reason = values[name], ""
+        if head is not None:
+            carried = carry_rows(name, value, variable.numpy(), head, prior_bias)
+            if carried is not None:
+                value, reason = carried, _row_reason(name, head)
+        if value.shape != tuple(variable.shape):
+            missing[name] = f"shape {value.shape} in the checkpoint, {tuple(variable.shape)} in the model"
+            continue
+        variable.assign(value)
+        entry = Variable(
+            name=name,
+            block=block_of(name),
+            state="fresh" if reason else "loaded",
+            reason=reason or "the checkpoint's value",
+            hash_before=value_hash(values[name]),
+            hash_after=value_hash(variable.numpy()),
+        )
+        (fresh if reason else loaded).append(entry)
+    return Restored(tuple(loaded), tuple(fresh), missing)
+
+
+def value_hash(value: np.ndarray) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of an array's bytes."""
+    return hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
+
+
+def _row_reason(name: str, head: ClassHead) -> str:
+    """Why a class head's variable counts as fresh; "" if every class has its row from the checkpoint."""
+    if head.carried == len(head.rows):
+        return ""
+    kept = "" if name.startswith("SecondStageBoxPredictor/BoxEncodingPredictor") else "background and "
+    if head.carried == 0:
+        kept = kept.replace(" and ", "") or "nothing"
+        return f"fresh for the new classes, {kept} kept"
+    return f"fresh for new classes, {kept}{head.carried} of {len(head.rows)} classes kept by name"
+
+
+def dropped(variables: TF1Variables, restored: Restored) -> list[Variable]:
+    """Every variable of the source that no variable of the model takes, with the reason."""
+    taken = {variable.name for variable in restored.loaded + restored.fresh}
+    unused = sorted(set(variables) - taken)
+    entries = [
+        Variable(
+            name=name,
+            block=block_of(name),
+            state="dropped",
+            reason="the model has no variable of this name",
+            hash_before=value_hash(variables[name]),
+            hash_after=None,
+        )
+        for name in unused
+    ]
+    entries += [
+        Variable(
+            name=name, block=TRAINING_STATE, state="dropped", reason=reason, hash_before=None, hash_after=None
+        )
+        for name, reason in sorted(variables.ignored.items())
+    ]
+    return entries
+
+
+def count_blocks(variables: list[Variable]) -> list[Block]:
+    """Counts by block, in the order of computation; what training left comes last."""
+    counts = Counter((variable.block, variable.state) for variable in variables)
+    return [
+        Block(
+            block=block,
+            wanted=counts[block, "loaded"] + counts[block, "fresh"],
+            loaded=counts[block, "loaded"],
+            fresh=counts[block, "fresh"],
+            dropped=counts[block, "dropped"],
+        )
+        for block in (*BLOCKS, TRAINING_STATE)
+        if any(counts[block, state] for state in ("loaded", "fresh", "dropped"))
+    ]
 
 
 def require_complete(restored: Restored, source: str) -> None:
     """Failed if any variable found no value: training would start from a partly random model."""
     if not restored.missing:
         return
-    counts = ", ".join(f"{block.block} {block.loaded}/{block.wanted}" for block in restored.blocks())
-    first = min(restored.missing, key=lambda variable: BLOCKS.index(block_of(variable.name)))
+    found = Counter(variable.block for variable in restored.loaded + restored.fresh)
+    lost = Counter(block_of(name) for name in restored.missing)
+    counts = ", ".join(
+        f"{block} {found[block]}/{found[block] + lost[block]}"
+        for block in BLOCKS
+        if found[block] + lost[block]
+    )
+    first = min(restored.missing, key=lambda name: BLOCKS.index(block_of(name)))
     raise Failed(
         f"{len(restored.missing)} variables of the model found no value (loaded: {counts}); "
-        f"first {first.name}: {first.reason}",
+        f"first {first}: {restored.missing[first]}",
         source,
         "use the pipeline.config that the checkpoint was trained with: feature extractor type, "
         "depth_multiplier, "

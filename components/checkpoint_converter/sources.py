@@ -1,19 +1,21 @@
-"""Reads a TF1 detector's variables, however its path is spelled: prefix, file, folder, frozen graph."""
+"""Reads a TF1 model's variables, however its path is spelled: checkpoint, frozen graph or SavedModel."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from components.checkpoint_converter.bookkeeping import MOVING_AVERAGE, reason_to_ignore
-from components.checkpoint_converter.locate import SourceFile, locate
+from components.checkpoint_converter.locate import SAVED_MODEL, SourceFile, locate
+from components.checkpoint_converter.v1_format import reader_path
 from detection.errors import BadInput
 
 OBJECT_GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"  # only TF2's object-based checkpoints hold it
+Kind = Literal["checkpoint", "frozen_graph", "saved_model"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,14 +24,18 @@ class TF1Variables(Mapping[str, np.ndarray]):
 
     `averages` holds the exponential moving averages by the name of the variable that they average. `ignored`
     names what the source holds besides the model (optimizer slots and the like), each with the reason.
+    `folded` holds, by a convolution's scope, the offset [C] of a batch norm folded into its weights.
+    `fresh` names variables with initial values, because the source has none for them, each with the reason.
     """
 
     arrays: dict[str, np.ndarray]
-    kind: Literal["checkpoint", "frozen_graph"]
-    path: str  # prefix of the checkpoint, or the frozen graph's file
+    kind: Kind
+    path: str  # what TensorFlow's checkpoint readers take, or the file of the graph
     graph: Path | None = None
     averages: dict[str, np.ndarray] = field(default_factory=dict)
     ignored: dict[str, str] = field(default_factory=dict)
+    folded: dict[str, np.ndarray] = field(default_factory=dict)
+    fresh: dict[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.arrays[name]
@@ -41,7 +47,7 @@ class TF1Variables(Mapping[str, np.ndarray]):
         return len(self.arrays)
 
     def for_inference(self, use_moving_averages: bool) -> TF1Variables:
-        """What the TF1 exporter would take: averages in place of raw values where the config asks for it.
+        """What the TF1 exporter would take: averages in place of raw values where they are asked for.
 
         Source: exporter.py swaps in the averages when eval_config.use_moving_averages is true. Batch norm's
         moving mean and variance have no average of their own and stay as they are. What is not taken is put
@@ -51,22 +57,24 @@ class TF1Variables(Mapping[str, np.ndarray]):
         if use_moving_averages:
             values = self.arrays | self.averages
             for name in self.averages:
-                ignored[name] = "raw value: its moving average was taken (eval_config.use_moving_averages)"
+                ignored[name] = "raw value: its moving average was taken"
         else:
             values = self.arrays
             for name in self.averages:
-                ignored[name + MOVING_AVERAGE] = "moving average: eval_config.use_moving_averages is false"
-        return TF1Variables(values, self.kind, self.path, self.graph, {}, ignored)
+                ignored[name + MOVING_AVERAGE] = "moving average: the raw values were taken"
+        return replace(self, arrays=values, averages={}, ignored=ignored)
 
 
 def read_checkpoint(path: str | Path) -> TF1Variables:
-    """Read a TF1 detector from a prefix, folder, `checkpoint`, .index, .data or .meta file, or frozen .pb.
+    """Read a TF1 model from a checkpoint, a frozen graph or a TF1 SavedModel.
 
+    A checkpoint is meant by its prefix, folder, `checkpoint`, .index, .data or .meta file, or by a V1 file.
     BadInput, with the fix, if there is nothing there, more than one candidate, a Git LFS pointer, a file cut
-    off, a TF2 checkpoint, or a frozen graph whose batch norms were folded into the convolutions.
+    off, a TF2 checkpoint or SavedModel, or a graph optimised beyond recovery.
     """
     source = locate(Path(path))
-    variables = _read_frozen_graph(source) if source.kind == "frozen_graph" else _read_prefix(source)
+    read = {"checkpoint": _read_prefix, "frozen_graph": _read_frozen_graph, "saved_model": _read_saved_model}
+    variables = read[source.kind](source)
     if not variables.arrays:
         raise BadInput(
             "there is no model variable in it", str(path), "give the checkpoint of a trained detector"
@@ -75,25 +83,43 @@ def read_checkpoint(path: str | Path) -> TF1Variables:
 
 
 def _read_frozen_graph(source: SourceFile) -> TF1Variables:
-    from detection.tf1.frozen_graph import frozen_variables, load_frozen_graph
+    return _read_graph(source.path, "frozen_graph")
 
-    values = frozen_variables(load_frozen_graph(source.path))
-    folded = not any("/BatchNorm" in name or name.endswith("/moving_variance") for name in values)
-    if folded:
-        raise BadInput(
-            "the graph was optimised for inference: batch norms are folded into the convolutions or "
-            "variable reads "
-            "were removed, so the variables for training can't be read from it",
-            str(source.path),
-            "give the frozen_inference_graph.pb as export_inference_graph.py wrote it, or the checkpoint",
-        )
-    return _sorted_out(values, "frozen_graph", str(source.path), source.path)
+
+def _read_saved_model(source: SourceFile) -> TF1Variables:
+    """The variables that the serving graph reads; what else `variables/` holds is accounted for.
+
+    Without `image_tensor` the graph can't run on images; the proof's reference is then built from the config.
+    """
+    variables = _read_graph(source.path / SAVED_MODEL, "saved_model")
+    prefix = source.path / "variables" / "variables"
+    if not prefix.with_name("variables.index").is_file():
+        return variables
+    held = _read_prefix(SourceFile(prefix, "checkpoint"))
+    ignored = dict(held.ignored)
+    ignored |= {name + MOVING_AVERAGE: "the serving graph does not read it" for name in held.averages}
+    ignored |= {name: "the serving graph does not read it" for name in set(held) - set(variables)}
+    if variables.graph is None:
+        return replace(variables, path=str(prefix), ignored=ignored)
+    return replace(variables, ignored=ignored)
+
+
+def _read_graph(file: Path, kind: Kind) -> TF1Variables:
+    from detection.tf1.frozen_graph import INPUT, frozen_variables, load_frozen_graph
+    from detection.tf1.optimised_graph import optimised_variables
+
+    graph_def = load_frozen_graph(file)
+    optimised = optimised_variables(graph_def, str(file))
+    values = optimised.values | frozen_variables(graph_def)
+    runs = kind == "frozen_graph" or any(node.name == INPUT for node in graph_def.node)
+    variables = _sorted_out(values, kind, str(file), file if runs else None)
+    return replace(variables, folded=optimised.folded)
 
 
 def _read_prefix(source: SourceFile) -> TF1Variables:
     import tensorflow as tf
 
-    prefix = str(source.path)
+    prefix = reader_path(source.path)
     try:
         reader = tf.train.load_checkpoint(prefix)
         shapes = reader.get_variable_to_shape_map()
@@ -102,14 +128,15 @@ def _read_prefix(source: SourceFile) -> TF1Variables:
             raise BadInput(
                 "this is a TF2 (object-based) checkpoint, not a TF1 checkpoint",
                 prefix,
-                "give the TF1 model.ckpt it was made from; a model already in TF2 needs no conversion",
+                "give the TF1 model.ckpt it was made from; a model already in TF2 needs no conversion "
+                "(`upcycle convert --reverse` gives a converted one its TF1 names again)",
             )
         arrays = {name: reader.get_tensor(name) for name in wanted}
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         raise BadInput(
             f"the checkpoint can't be read: {str(error).splitlines()[0]}",
             prefix,
-            "copy its .index and .data files again; they must come from the same save and be complete",
+            "copy all its files again; they must come from the same save and be complete",
         ) from error
     ignored = {name: reason_to_ignore(name) or "" for name in shapes if name not in arrays}
     return _sorted_out(arrays, "checkpoint", prefix, None, ignored)
@@ -117,7 +144,7 @@ def _read_prefix(source: SourceFile) -> TF1Variables:
 
 def _sorted_out(
     arrays: dict[str, np.ndarray],
-    kind: Literal["checkpoint", "frozen_graph"],
+    kind: Kind,
     path: str,
     graph: Path | None,
     ignored: dict[str, str] | None = None,

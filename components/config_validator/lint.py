@@ -71,8 +71,10 @@ def count_classes(examples: Path) -> dict[str, int]:
     return dict(Counter(box.label for record in records for box in record.boxes))
 
 
-def _checkpoint_num_classes(checkpoint: Path) -> int:
+def _checkpoint_num_classes(checkpoint: Path) -> int | None:
+    from components.checkpoint_converter.classification import is_classification
     from components.checkpoint_converter.inspect import checkpoint_num_classes
     from components.checkpoint_converter.sources import read_checkpoint
 
-    return checkpoint_num_classes(read_checkpoint(checkpoint))
+    variables = read_checkpoint(checkpoint)
+    return None if is_classification(variables) else checkpoint_num_classes(variables)

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from components.config_validator import rules_data, rules_model, rules_output, rules_schedule, rules_training
+from components.config_validator import (
+    rules_data,
+    rules_feature_maps,
+    rules_model,
+    rules_output,
+    rules_schedule,
+    rules_training,
+)
 from components.config_validator.findings import Finding
 from components.config_validator.locate import field_lines, line_of
 from components.config_validator.subject import Problem, Rule, Subject
@@ -37,7 +44,12 @@ RULES = (
     Rule("CFG021", "label maps of training and evaluation", rules_data.label_map_paths_agree),
     Rule("CFG022", "classes of the examples", rules_data.examples_are_in_the_label_map),
     Rule("CFG023", "classes without examples", rules_data.classes_have_examples),
-    Rule("CFG024", "anchors against feature maps", rules_model.anchors_fit_feature_maps),
+    Rule("CFG024", "anchors against feature maps", rules_feature_maps.anchors_fit_feature_maps),
+    Rule(
+        "CFG025",
+        "image size against the feature pyramid",
+        rules_feature_maps.image_size_fits_the_pyramid,
+    ),
 )
 
 

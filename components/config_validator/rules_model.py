@@ -10,12 +10,11 @@ from detection.config.architectures import SUPPORTED, architecture_of, nearest_s
 
 _LARGE_IMAGE_PIXELS = 640 * 640
 _SMALL_IMAGE_SIDE = 33
-_EMBEDDED_FEATURE_MAPS = 5
 _PARTS = {
-    "anchor_generator": "ssd_anchor_generator",
-    "box_coder": "faster_rcnn_box_coder",
-    "box_predictor": "convolutional_box_predictor",
-    "matcher": "argmax_matcher",
+    "anchor_generator": ("ssd_anchor_generator", "multiscale_anchor_generator"),
+    "box_coder": ("faster_rcnn_box_coder",),
+    "box_predictor": ("convolutional_box_predictor", "weight_shared_convolutional_box_predictor"),
+    "matcher": ("argmax_matcher",),
 }
 
 
@@ -54,7 +53,7 @@ def num_classes_is_the_checkpoints(subject: Subject) -> Iterator[Problem]:
 def architecture_is_supported(subject: Subject) -> Iterator[Problem]:
     """There must be a native model of this feature extractor."""
     architecture = architecture_of(subject.config.model)
-    if (subject.kind == "ssd" and architecture in SUPPORTED) or architecture == "ssd":
+    if (subject.kind in ("ssd", "faster_rcnn") and architecture in SUPPORTED) or architecture == "ssd":
         return  # an ssd without a type is feature_extractor_is_there's
     nearest = nearest_supported(architecture)
     keras_twin = architecture.endswith("_keras")
@@ -131,29 +130,12 @@ def parts_are_supported(subject: Subject) -> Iterator[Problem]:
         return
     for part, wanted in _PARTS.items():
         kind = getattr(subject.ssd, part).WhichOneof(f"{part}_oneof")
-        if kind != wanted:
+        if kind not in wanted:
             field = f"model.ssd.{part}"
             yield Problem(
                 "error",
                 f"{part} is {kind or 'missing'}",
                 f"{field}.{kind}" if kind else field,
-                f"the native model of {architecture_of(subject.config.model)} has {wanted} only",
-                f"use {wanted}, as in the config of the training",
+                f"the native model of {architecture_of(subject.config.model)} has {' or '.join(wanted)} only",
+                f"use {' or '.join(wanted)}, as in the config of the training",
             )
-
-
-def anchors_fit_feature_maps(subject: Subject) -> Iterator[Problem]:
-    """Each feature map needs its anchors."""
-    if subject.ssd is None or not subject.ssd.anchor_generator.HasField("ssd_anchor_generator"):
-        return
-    embedded = architecture_of(subject.config.model) == "embedded_ssd_mobilenet_v1"
-    maps = _EMBEDDED_FEATURE_MAPS if embedded else subject.ssd.feature_extractor.num_layers
-    layers = subject.ssd.anchor_generator.ssd_anchor_generator.num_layers
-    if layers != maps:
-        yield Problem(
-            "error",
-            f"anchors for {layers} feature maps, but the feature extractor has {maps}",
-            "model.ssd.anchor_generator.ssd_anchor_generator.num_layers",
-            "the number of anchors must equal the number of predictions",
-            f"num_layers: {maps}",
-        )

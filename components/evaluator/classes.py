@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detection.config.label_map import LabelMap, LabelMapItem
+from detection.config.label_map import LabelMap
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def map_classes(data: LabelMap, model: LabelMap | None, model_num_classes: int |
     """
     if model is None:
         return _without_label_map(data, model_num_classes)
-    found = {item: _same_class(item, data) for item in model.items}
+    found = {item: data.id_of_class(item) for item in model.items}
     to_data = {item.id: data_id for item, data_id in found.items() if data_id is not None}
     unknown = [item.display_name for item in data.items if item.id not in to_data.values()]
     absent = [item.display_name for item, data_id in found.items() if data_id is None]
@@ -40,12 +40,6 @@ def map_classes(data: LabelMap, model: LabelMap | None, model_num_classes: int |
             f"It also knows {_list(absent)}, which the evaluation set's label map lacks: not measured."
         )
     return ClassMapping(to_data, notes)
-
-
-def _same_class(item: LabelMapItem, data: LabelMap) -> int | None:
-    """The data's id of a model's class; zoo models name classes '/m/01g317' and display 'person'."""
-    by_name = data.id_of(item.name)
-    return by_name if by_name is not None else data.id_of(item.display_name)
 
 
 def _without_label_map(data: LabelMap, num_classes: int | None) -> ClassMapping:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jinja2
 
+from components.checkpoint_converter.report import TRAINING_STATE
 from components.evaluator.charts import loss_chart
 from components.evaluator.gate import title_of
 from components.evaluator.pictures import SCORE_SHOWN, Picture
@@ -20,8 +21,11 @@ _QUARANTINE_SHOWN = 12
 _BLOCK_TITLES = {
     "backbone": "Backbone",
     "feature_maps": "Feature maps",
+    "fpn": "Feature pyramid",
+    "rpn": "Region proposals",
     "box_head": "Box heads",
     "class_head": "Class heads",
+    TRAINING_STATE: "Training state",
 }
 
 
@@ -82,8 +86,8 @@ def render_report(
         classes=_class_rows(comparison.candidate.metrics, comparison.baseline.metrics),
         conversion=conversion,
         block_titles=_BLOCK_TITLES,
-        reasons_skipped=Counter(one.reason for one in conversion.skipped).most_common(),
-        reasons_unused=Counter(one.reason for one in conversion.unused).most_common(),
+        reasons_fresh=Counter(one.reason for one in conversion.of_state("fresh")).most_common(),
+        reasons_dropped=Counter(one.reason for one in conversion.of_state("dropped")).most_common(),
         training=training,
         chart=loss_chart(training.history),
         statistics=records.statistics,

@@ -24,9 +24,9 @@ from components.trainer.trainable import DetectorTrainer, select_trained
 from detection.augment import Augmentations, build_augmentations
 from detection.builder import build_detector
 from detection.config.pipeline_config import format_pipeline_config, write_pipeline_config
+from detection.detector import Detector
 from detection.errors import BadInput
 from detection.export import export_saved_model
-from detection.ssd import SSD
 from detection.weights import read_weights, write_weights
 
 
@@ -73,6 +73,12 @@ def train(
     with exclusive(work_dir):
         trainer = _build_trainer(config, converted_dir, options, steps)
         detector = trainer.detector
+        if batch_size > 1 and not detector.has_one_input_size:
+            raise BadInput(
+                f"images that keep their aspect ratio make no batch of {batch_size}",
+                "train.batch_size or train_config.batch_size",
+                "set it to 1, as TF1 trained such models, or use fixed_shape_resizer",
+            )
         identity = _identity(config, options, converted_dir, train_files)
         state = TrainingState(work_dir, detector, trainer.optimizer, identity)
         resumed_from = state.restore()
@@ -182,7 +188,7 @@ def _not_applied(config: Message, augmentations: Augmentations) -> list[str]:
 
 
 def _write_outputs(
-    detector: SSD, config: Message, label_map: Path, result: TrainingResult, out: Path
+    detector: Detector, config: Message, label_map: Path, result: TrainingResult, out: Path
 ) -> None:
     out.mkdir(parents=True, exist_ok=True)
     write_weights(detector, out / "checkpoint" / "ckpt-1")

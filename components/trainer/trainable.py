@@ -9,15 +9,17 @@ import keras
 import tensorflow as tf
 
 from components.checkpoint_converter.name_map import tf1_name
+from detection.detector import Detector
 from detection.errors import BadInput
-from detection.ssd import SSD
 
 Batch = tuple[tf.Tensor, dict[str, tf.Tensor]]
 
 _LOSSES = ("loss", "localization_loss", "classification_loss")
 
 
-def select_trained(detector: SSD, freeze: Sequence[str], only: Sequence[str] = ()) -> list[keras.Variable]:
+def select_trained(
+    detector: Detector, freeze: Sequence[str], only: Sequence[str] = ()
+) -> list[keras.Variable]:
     """Trainable variables less the frozen ones.
 
     Patterns are regular expressions searched in TF1 names, as TF-slim's filter_variables did for
@@ -71,7 +73,7 @@ class DetectorTrainer(keras.Model):
 
     def __init__(
         self,
-        detector: SSD,
+        detector: Detector,
         trained: list[keras.Variable],
         *,
         clip_norm: float = 0.0,
@@ -114,8 +116,7 @@ class DetectorTrainer(keras.Model):
     def _detection_losses(
         self, images: tf.Tensor, groundtruth: dict[str, tf.Tensor], training: bool
     ) -> dict[str, tf.Tensor]:
-        predictions = self.detector(images, training=training)
-        losses = dict(self.detector.compute_detection_losses(predictions, groundtruth))
+        losses = dict(self.detector.losses(images, groundtruth, training=training))
         if self.regularize:
             losses["regularization_loss"] = self.detector.regularization_loss()
         return {"loss": tf.add_n(list(losses.values())), **losses}

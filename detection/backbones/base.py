@@ -1,4 +1,4 @@
-"""What every backbone is to the detector: from an image to named endpoints and grown feature maps."""
+"""What every backbone is to the detector: from an image to named endpoints and feature maps."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import tensorflow as tf
 
 from detection.feature_maps import FeatureMapLayout, feature_map_layers
 from detection.hyperparams import ConvHyperparams
+from detection.preprocess import normalize
 
 
 class Backbone(keras.layers.Layer):
-    """A network in a TF1 scope, and the smaller feature maps that SSD grows from its last endpoint.
+    """A network in a TF1 scope, and what the Object Detection API put into the same scope.
 
-    slim put both in the backbone's scope (`MobilenetV2/Conv_1`, `MobilenetV2/layer_19_1_Conv2d_2_1x1_256`),
-    so one layer owns both. Subclasses give `endpoints`.
+    slim put the smaller feature maps that SSD grows from the last endpoint in the backbone's scope
+    (`MobilenetV2/Conv_1`, `MobilenetV2/layer_19_1_Conv2d_2_1x1_256`), so one layer owns both. `neck`, a
+    feature pyramid, then turns these maps into the detector's. Subclasses give `endpoints`.
     """
 
     def __init__(
@@ -24,6 +26,7 @@ class Backbone(keras.layers.Layer):
         depth_multiplier: float,
         min_depth: int,
         feature_map_hyperparams: ConvHyperparams,
+        neck: keras.layers.Layer | None = None,
     ) -> None:
         super().__init__(name=name)
         self._layout = layout
@@ -33,6 +36,11 @@ class Backbone(keras.layers.Layer):
             min_depth=min_depth,
             hyperparams=feature_map_hyperparams,
         )
+        self.neck = neck
+
+    def preprocess(self, images: tf.Tensor) -> tf.Tensor:
+        """Images `[B, H, W, 3]` float32 of 0..255 -> the network's input; [-1, 1] unless overridden."""
+        return normalize(images)
 
     def endpoints(self, images: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
         """Activations by slim's endpoint name, from preprocessed images `[B, H, W, 3]`."""
@@ -47,4 +55,4 @@ class Backbone(keras.layers.Layer):
             features = layer(features, training=training)
             if number % self._layout.layers_by_map == 0:
                 maps.append(features)
-        return maps
+        return maps if self.neck is None else self.neck(maps, training=training)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import keras
 import tensorflow as tf
 
 from detection.backbones.base import Backbone
@@ -12,8 +13,10 @@ from detection.hyperparams import BatchNormParams, ConvHyperparams
 from detection.layers import Conv
 
 ENDPOINTS = ("Conv2d_11_pointwise", "Conv2d_13_pointwise")
+# of strides 4, 8, 16 and 32
+PYRAMID_ENDPOINTS = ("Conv2d_3_pointwise", "Conv2d_5_pointwise", *ENDPOINTS)
 
-# (stride, nominal depth) of the depthwise separable convolutions Conv2d_1 .. Conv2d_13
+# (stride, nominal depth) of the depthwise separable convolutions Conv2d_1 .. Conv2d_11
 _SEPARABLE = (
     (1, 64),
     (2, 128),
@@ -26,8 +29,6 @@ _SEPARABLE = (
     (1, 512),
     (1, 512),
     (1, 512),
-    (2, 1024),
-    (1, 1024),
 )
 
 # slim's own settings, in force unless the config overrides the base network's hyperparameters
@@ -37,9 +38,10 @@ SLIM_HYPERPARAMS = ConvHyperparams(
 
 
 class MobilenetV1(Backbone):
-    """MobileNet v1 up to Conv2d_13, and SSD's grown feature maps, in scope `MobilenetV1`.
+    """MobileNet v1 up to the last endpoint that is a feature map, and what SSD adds, in scope `MobilenetV1`.
 
-    The depth multiplier is applied once, `max(int(depth * multiplier), min_depth)`.
+    The depth multiplier is applied once, `max(int(depth * multiplier), min_depth)`. `top_depths` are the
+    nominal depths of Conv2d_12 and Conv2d_13.
     """
 
     def __init__(
@@ -52,6 +54,8 @@ class MobilenetV1(Backbone):
         feature_map_hyperparams: ConvHyperparams,
         regularize_depthwise: bool,
         use_explicit_padding: bool = False,
+        top_depths: tuple[int, int] = (1024, 1024),
+        neck: keras.layers.Layer | None = None,
     ) -> None:
         super().__init__(
             name="MobilenetV1",
@@ -59,6 +63,7 @@ class MobilenetV1(Backbone):
             depth_multiplier=depth_multiplier,
             min_depth=min_depth,
             feature_map_hyperparams=feature_map_hyperparams,
+            neck=neck,
         )
         depthwise = hyperparams if regularize_depthwise else replace(hyperparams, l2=0.0, l1=0.0)
 
@@ -75,7 +80,8 @@ class MobilenetV1(Backbone):
                 name="Conv2d_0",
             )
         ]
-        for index, (stride, nominal) in enumerate(_SEPARABLE, start=1):
+        separable = (*_SEPARABLE, (2, top_depths[0]), (1, top_depths[1]))
+        for index, (stride, nominal) in enumerate(separable, start=1):
             convs.append(
                 Conv(
                     None,
@@ -87,6 +93,8 @@ class MobilenetV1(Backbone):
                 )
             )
             convs.append(Conv(depth(nominal), 1, hyperparams=hyperparams, name=f"Conv2d_{index}_pointwise"))
+            if convs[-1].name == layout.from_layers[-1]:
+                break  # TF1 goes on to Conv2d_13 whether or not anything reads it
         self.convs = convs
 
     def endpoints(self, images: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:

@@ -8,13 +8,14 @@ import keras
 import tensorflow as tf
 
 from detection.backbones.base import Backbone
+from detection.backbones.expanded_conv import DIVISOR, ExpandedConv, make_divisible
 from detection.feature_maps import FeatureMapLayout
 from detection.hyperparams import BatchNormParams, ConvHyperparams
 from detection.layers import Conv
 
 ENDPOINTS = ("layer_15/expansion_output", "layer_19")
-
-_DIVISOR = 8
+# of strides 4, 8, 16 and 32
+PYRAMID_ENDPOINTS = ("layer_4", "layer_7", "layer_14", "layer_19")
 
 # (stride, nominal depth) of expanded_conv, expanded_conv_1 .. expanded_conv_16; slim counts them from layer_2
 _EXPANDED = (
@@ -53,55 +54,8 @@ def overridden_hyperparams(config: ConvHyperparams) -> ConvHyperparams:
     return replace(config, activation=tf.nn.relu6, batch_norm=replace(batch_norm, center=True, scale=True))
 
 
-def make_divisible(depth: float, divisor: int, minimum: int) -> int:
-    """`depth` rounded to a multiple of `divisor`, at least `minimum`, and never more than 10 % down."""
-    rounded = max(minimum, int(depth + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * depth else rounded
-
-
-class ExpandedConv(keras.layers.Layer):
-    """Inverted residual: expand 1x1, depthwise 3x3, project 1x1 (linear), plus the input where shapes agree.
-
-    The residual is decided on real depths, after the depth multiplier and min_depth, as slim does.
-    `call` returns (output, expansion output); the second is the input's depth where nothing expands.
-    """
-
-    def __init__(
-        self,
-        input_depth: int,
-        depth: int,
-        *,
-        stride: int,
-        expansion: int,
-        hyperparams: ConvHyperparams,
-        regularize_depthwise: bool,
-        use_explicit_padding: bool,
-        name: str,
-    ) -> None:
-        super().__init__(name=name)
-        self._residual = stride == 1 and input_depth == depth
-        self.expand = None
-        if expansion > 1:
-            inner = make_divisible(input_depth * expansion, _DIVISOR, _DIVISOR)
-            self.expand = Conv(inner, 1, hyperparams=hyperparams, name="expand")
-        self.depthwise = Conv(
-            None,
-            3,
-            stride=stride,
-            explicit_padding=use_explicit_padding,
-            hyperparams=hyperparams if regularize_depthwise else replace(hyperparams, l2=0.0, l1=0.0),
-            name="depthwise",
-        )
-        self.project = Conv(depth, 1, hyperparams=replace(hyperparams, activation=None), name="project")
-
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tuple[tf.Tensor, tf.Tensor]:
-        expanded = inputs if self.expand is None else self.expand(inputs, training=training)
-        outputs = self.project(self.depthwise(expanded, training=training), training=training)
-        return (outputs + inputs if self._residual else outputs), expanded
-
-
 class MobilenetV2(Backbone):
-    """MobileNet v2 up to layer_19 (Conv_1), and SSD's grown feature maps, in scope `MobilenetV2`."""
+    """MobileNet v2 up to layer_19 (Conv_1, nominally `top_depth` deep), and what SSD adds, in its scope."""
 
     def __init__(
         self,
@@ -113,6 +67,8 @@ class MobilenetV2(Backbone):
         feature_map_hyperparams: ConvHyperparams,
         regularize_depthwise: bool,
         use_explicit_padding: bool = False,
+        top_depth: int = 1280,
+        neck: keras.layers.Layer | None = None,
     ) -> None:
         super().__init__(
             name="MobilenetV2",
@@ -120,10 +76,11 @@ class MobilenetV2(Backbone):
             depth_multiplier=depth_multiplier,
             min_depth=min_depth,
             feature_map_hyperparams=feature_map_hyperparams,
+            neck=neck,
         )
 
         def depth(nominal: int) -> int:
-            return make_divisible(nominal * depth_multiplier, _DIVISOR, min_depth)
+            return make_divisible(nominal * depth_multiplier, DIVISOR, min_depth)
 
         previous = depth(32)
         self.stem = Conv(
@@ -140,8 +97,8 @@ class MobilenetV2(Backbone):
                 ExpandedConv(
                     previous,
                     depth(nominal),
+                    expanded_depth=make_divisible(previous * 6, DIVISOR, DIVISOR) if index else previous,
                     stride=stride,
-                    expansion=6 if index else 1,
                     hyperparams=hyperparams,
                     regularize_depthwise=regularize_depthwise,
                     use_explicit_padding=use_explicit_padding,
@@ -149,8 +106,12 @@ class MobilenetV2(Backbone):
                 )
             )
             previous = depth(nominal)
+            if layout.from_layers[-1] == f"layer_{index + 2}":
+                break  # TF1 goes on to Conv_1 whether or not anything reads it
         self.blocks = blocks
-        self.top = Conv(depth(1280), 1, hyperparams=hyperparams, name="Conv_1")
+        self.top = None
+        if layout.from_layers[-1] == "layer_19":
+            self.top = Conv(depth(top_depth), 1, hyperparams=hyperparams, name="Conv_1")
 
     def endpoints(self, images: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
         found = {}
@@ -159,5 +120,6 @@ class MobilenetV2(Backbone):
             features, expanded = block(features, training=training)
             found[f"layer_{number}/expansion_output"] = expanded
             found[f"layer_{number}"] = features
-        found["layer_19"] = self.top(features, training=training)
+        if self.top is not None:
+            found["layer_19"] = self.top(features, training=training)
         return found

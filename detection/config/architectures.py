@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 import difflib
+from itertools import pairwise
 from typing import Any
 
-# model.ssd.feature_extractor.type
-SUPPORTED = ("embedded_ssd_mobilenet_v1", "ssd_mobilenet_v1", "ssd_mobilenet_v2")
+# feature_extractor.type of model.ssd and model.faster_rcnn
+SUPPORTED = (
+    "embedded_ssd_mobilenet_v1",
+    "faster_rcnn_inception_v2",
+    "faster_rcnn_resnet101",
+    "faster_rcnn_resnet152",
+    "faster_rcnn_resnet50",
+    "ssd_inception_v2",
+    "ssd_mobilenet_edgetpu",
+    "ssd_mobilenet_v1",
+    "ssd_mobilenet_v1_fpn",
+    "ssd_mobilenet_v1_ppn",
+    "ssd_mobilenet_v2",
+    "ssd_mobilenet_v2_fpn",
+    "ssd_mobilenet_v3_large",
+    "ssd_mobilenet_v3_small",
+    "ssd_resnet101_v1_fpn",
+    "ssd_resnet152_v1_fpn",
+    "ssd_resnet50_v1_fpn",
+)
 
 # The names of train_config.data_augmentation_options that detection.augment has a step for.
 AUGMENTATIONS = frozenset(
@@ -36,3 +55,33 @@ def architecture_of(model: Any) -> str:
 def nearest_supported(architecture: str) -> str:
     """The supported type whose name is most like `architecture`."""
     return max(SUPPORTED, key=lambda name: difflib.SequenceMatcher(None, name, architecture).ratio())
+
+
+def num_feature_maps(ssd: Any) -> int:
+    """How many feature maps the feature extractor of an `Ssd` proto gives to the predictors."""
+    extractor = ssd.feature_extractor
+    if extractor.type == "embedded_ssd_mobilenet_v1":
+        return 5  # whatever num_layers says
+    if extractor.type == "ssd_mobilenet_v1_ppn":
+        return 6  # likewise
+    if "_fpn" in extractor.type:
+        return extractor.fpn.max_level - extractor.fpn.min_level + 1
+    return min(extractor.num_layers, 6)
+
+
+def pyramid_that_does_not_halve(ssd: Any) -> tuple[int, list[int]] | None:
+    """An image side that a feature pyramid can't be built on, and its maps' cells; None if there is none.
+
+    The pyramid adds each map, doubled, to the next finer one. Explicit padding crops it to fit.
+    """
+    extractor, resizer = ssd.feature_extractor, ssd.image_resizer.fixed_shape_resizer
+    if "_fpn" not in extractor.type or extractor.use_explicit_padding:
+        return None
+    for side in (resizer.height, resizer.width):
+        padded = side + -side % max(1, extractor.pad_to_multiple)
+        # backbones end with level 5; the coarser maps are strided convolutions
+        levels = range(extractor.fpn.min_level, min(extractor.fpn.max_level, 5) + 1)
+        cells = [-(-padded // 2**level) for level in levels]
+        if any(fine != 2 * coarse for fine, coarse in pairwise(cells)):
+            return side, cells
+    return None

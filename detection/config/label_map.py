@@ -47,6 +47,11 @@ class LabelMap:
                 return item.id
         return next((item.id for item in self.items if item.display_name == name), None)
 
+    def id_of_class(self, other: LabelMapItem) -> int | None:
+        """The id of another map's class here; zoo models name classes '/m/01g317' and display 'person'."""
+        by_name = self.id_of(other.name)
+        return by_name if by_name is not None else self.id_of(other.display_name)
+
     def name_of(self, class_id: int) -> str:
         """The name of a class id; an id in a gap of the map (a model may predict it) gives "class_<id>"."""
         return next((item.name for item in self.items if item.id == class_id), f"class_{class_id}")

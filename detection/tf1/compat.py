@@ -99,6 +99,14 @@ def _alias_legacy_layers() -> None:
             sys.modules[f"tf_keras.{name}"] = importlib.import_module(f"tf_keras.src.{name}")
 
 
+def _alias_tensor() -> None:
+    # tf_slim asks for the class where TensorFlow 1 kept it, if batch norm updates in place.
+    from tensorflow.python.framework import ops, tensor
+
+    if not hasattr(ops, "Tensor"):
+        vars(ops)["Tensor"] = tensor.Tensor
+
+
 def install() -> None:
     """Switch this process to TF1 behaviour and make `object_detection` importable, once.
 
@@ -119,3 +127,4 @@ def install() -> None:
     sys.meta_path.insert(0, _Finder(Path(spec.submodule_search_locations[0])))
     _alias_contrib()
     _alias_legacy_layers()
+    _alias_tensor()

@@ -16,6 +16,8 @@ from google.protobuf.message import DecodeError
 
 from detection.errors import BadInput
 from detection.tf1.graph_structure import RawTensors, find_raw_tensors, producer
+from detection.tf1.saved_model import SAVED_MODEL, saved_model_graph
+from detection.tf1.two_stage_graph import TwoStageTensors, find_two_stage_tensors
 
 INPUT = "image_tensor"
 DETECTIONS = ("detection_boxes", "detection_scores", "detection_classes", "num_detections")
@@ -23,23 +25,20 @@ _FAKE_QUANT_OPS = frozenset({"FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVars
 
 
 def load_frozen_graph(path: Path) -> tf.compat.v1.GraphDef:
-    """Read a frozen GraphDef. BadInput if the file is missing, truncated or not a frozen graph."""
+    """Read the GraphDef of a frozen graph's file or of a TF1 SavedModel's `saved_model.pb`.
+
+    BadInput if the file is missing, truncated or not a frozen graph.
+    """
     if not path.is_file():
         raise BadInput(
             "the frozen graph does not exist", str(path), "give the path of a frozen_inference_graph.pb"
         )
-    graph_def = tf.compat.v1.GraphDef()
-    try:
-        graph_def.ParseFromString(path.read_bytes())
-    except DecodeError as error:
-        raise BadInput(
-            f"the file ends early or is no TensorFlow graph ({path.stat().st_size:,} bytes)",
-            str(path),
-            "copy or download it again and compare the size with the original",
-        ) from error
+    graph_def = saved_model_graph(path) if path.name == SAVED_MODEL else _parsed(path)
     if not graph_def.node:
         raise BadInput(
-            "the graph has no nodes", str(path), "give a frozen_inference_graph.pb, not a saved_model.pb"
+            "the graph has no nodes",
+            str(path),
+            "give a frozen_inference_graph.pb; a SavedModel's file must be called saved_model.pb",
         )
     names = {node.name for node in graph_def.node}
     dangling = [
@@ -58,6 +57,19 @@ def load_frozen_graph(path: Path) -> tf.compat.v1.GraphDef:
             str(path),
             "give the frozen_inference_graph.pb of the export, or the checkpoint next to this graph",
         )
+    return graph_def
+
+
+def _parsed(path: Path) -> tf.compat.v1.GraphDef:
+    graph_def = tf.compat.v1.GraphDef()
+    try:
+        graph_def.ParseFromString(path.read_bytes())
+    except DecodeError as error:
+        raise BadInput(
+            f"the file ends early or is no TensorFlow graph ({path.stat().st_size:,} bytes)",
+            str(path),
+            "copy or download it again and compare the size with the original",
+        ) from error
     return graph_def
 
 
@@ -108,6 +120,7 @@ class FrozenDetector:
                 "export again with input type image_tensor, or give the checkpoint and its pipeline.config",
             )
         self.raw: RawTensors | None = find_raw_tensors(graph_def)
+        self.two_stage: TwoStageTensors | None = find_two_stage_tensors(graph_def)
         self._fetches = {name: f"{name}:0" for name in DETECTIONS}
         if self.raw is not None:
             self._fetches |= {

@@ -28,7 +28,9 @@ def producer(edge: str) -> str:
     return edge.lstrip("^").split(":")[0]
 
 
-class _Graph:
+class Graph:
+    """A GraphDef by name, with who reads what."""
+
     def __init__(self, graph_def: tf.compat.v1.GraphDef) -> None:
         self.nodes = {node.name: node for node in graph_def.node}
         self.consumers: dict[str, list[str]] = defaultdict(list)
@@ -66,7 +68,7 @@ def find_raw_tensors(graph_def: tf.compat.v1.GraphDef) -> RawTensors | None:
     Only box encodings pass through Exp (decoding a height and width); anchors and class predictions do not.
     Class predictions come from a predictor's scope, anchors and image shapes don't.
     """
-    graph = _Graph(graph_def)
+    graph = Graph(graph_def)
     inputs = graph.entering(lambda name: name.startswith(POSTPROCESSOR))
     boxes = [name for name in inputs if graph.reaches(name, POSTPROCESSOR, frozenset({"Exp"}))]
     upstream = {name: _upstream(graph, name) for name in inputs}
@@ -82,7 +84,7 @@ def find_raw_tensors(graph_def: tf.compat.v1.GraphDef) -> RawTensors | None:
     )
 
 
-def _upstream(graph: _Graph, start: str, limit: int = 400) -> set[str]:
+def _upstream(graph: Graph, start: str, limit: int = 400) -> set[str]:
     """Names of up to `limit` nodes before a node, nearest first."""
     seen: dict[str, None] = {}
     queue = [start]
@@ -95,7 +97,7 @@ def _upstream(graph: _Graph, start: str, limit: int = 400) -> set[str]:
     return set(seen)
 
 
-def _preprocessed(graph: _Graph) -> str | None:
+def _preprocessed(graph: Graph) -> str | None:
     images = [
         name
         for name in graph.entering(lambda name: name.startswith(EXTRACTOR))
@@ -104,7 +106,7 @@ def _preprocessed(graph: _Graph) -> str | None:
     return f"{images[0]}:0" if len(images) == 1 else None
 
 
-def _feature_maps(graph: _Graph) -> tuple[str, ...]:
+def _feature_maps(graph: Graph) -> tuple[str, ...]:
     """What the box predictors read from the feature extractor, finest level first."""
     entering = graph.entering(lambda name: "BoxPredictor" in name.split("/")[0])
     activations = [

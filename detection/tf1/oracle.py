@@ -66,8 +66,11 @@ def write_oracle(config: Path, checkpoint: str, out: Path, num_classes: int | No
     )
 
 
-def _build(config: Any) -> None:
-    """The exporter's graph in the current default graph: image_tensor uint8 [?, ?, ?, 3] to detection_*."""
+def build_graph(config: Any) -> None:
+    """The exporter's graph in the current default graph: image_tensor uint8 [?, ?, ?, 3] to detection_*.
+
+    Only for a process that called compat.install.
+    """
     import tensorflow.compat.v1 as tf
     from object_detection.builders import model_builder
 
@@ -112,6 +115,18 @@ def _restore(session: Any, checkpoint: str, use_moving_averages: bool) -> None:
     tf.train.Saver(names).restore(session, checkpoint)
 
 
+def write_frozen(session: Any, out: Path) -> None:
+    """Freeze the session's graph, which `build_graph` made, to the file `out`."""
+    import tensorflow.compat.v1 as tf
+
+    names = {operation.name for operation in session.graph.get_operations()}
+    outputs = [name for name in _OUTPUTS if name in names]
+    frozen = tf.graph_util.convert_variables_to_constants(session, session.graph.as_graph_def(), outputs)
+    partial = out.with_name(out.name + ".partial")
+    partial.write_bytes(frozen.SerializeToString())
+    os.replace(partial, out)
+
+
 def _freeze(config_path: Path, checkpoint: str, out: Path, num_classes: int | None) -> None:
     from detection.tf1 import compat
 
@@ -124,15 +139,9 @@ def _freeze(config_path: Path, checkpoint: str, out: Path, num_classes: int | No
     if num_classes is not None:
         getattr(config.model, config.model.WhichOneof("model")).num_classes = num_classes
     with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
-        _build(config)
+        build_graph(config)
         _restore(session, checkpoint, config.eval_config.use_moving_averages)
-        outputs = [
-            name for name in _OUTPUTS if name in {operation.name for operation in graph.get_operations()}
-        ]
-        frozen = tf.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), outputs)
-    partial = out.with_name(out.name + ".partial")
-    partial.write_bytes(frozen.SerializeToString())
-    os.replace(partial, out)
+        write_frozen(session, out)
 
 
 def main() -> None:

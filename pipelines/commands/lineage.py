@@ -47,6 +47,7 @@ def lineage_tree(found: Lineage) -> Tree:
     facts.add(f"by run {escape(found.run_id)}, {found.created}")
     facts.add(f"model files: sha256 {found.content_hash}")
     facts.add(f"compared with: {shown_path(found.baseline) if found.baseline else 'the converted TF1 model'}")
+    facts.add(f"conversion from TF1: {found.proof or 'no record of a proof'}")
     metrics = tree.add("metrics")
     for name, value in found.metrics.items():
         metrics.add(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")

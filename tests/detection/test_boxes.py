@@ -29,3 +29,10 @@ def test_clip_to_window_keeps_outside_boxes_without_area() -> None:
 def test_center_size() -> None:
     y, x, height, width = boxes.center_size(tf.constant([[0.1, 0.2, 0.5, 0.8]]))
     np.testing.assert_allclose([y[0], x[0], height[0], width[0]], [0.3, 0.5, 0.4, 0.6], rtol=1e-6)
+
+
+def test_iou_takes_other_boxes_of_each_image() -> None:
+    batch = tf.constant([[[0.0, 0.0, 1.0, 1.0]], [[0.0, 0.0, 0.5, 0.5]]])
+    quarter = [0.5, 0.5, 1.0, 1.0]
+    others = tf.constant([[[0.0, 0.0, 1.0, 0.5], quarter], [[0.0, 0.0, 0.5, 0.5], quarter]])
+    np.testing.assert_allclose(boxes.iou(batch, others), [[[0.5, 0.25]], [[1.0, 0.0]]])

@@ -2,9 +2,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import tensorflow as tf
 
-from detection.builder import SUPPORTED, block_of, build_detector
+from detection.builder import block_of, build_detector
+from detection.config.architectures import num_feature_maps
 from detection.errors import BadInput
+from detection.model_builder import EXTRACTORS, feature_extractor
 
 
 def test_num_classes_of_the_config_and_overridden(small_config: Any) -> None:
@@ -15,12 +18,14 @@ def test_num_classes_of_the_config_and_overridden(small_config: Any) -> None:
     assert by_path["ssd/BoxPredictor_0/ClassPredictor/bias"].shape == (3 * 8,)
 
 
-def test_all_supported_types_build(small_config: Any) -> None:
-    for name in SUPPORTED:
-        if name.startswith("embedded"):
-            small_config.model.ssd.anchor_generator.ssd_anchor_generator.num_layers = 5
-        small_config.model.ssd.feature_extractor.type = name
-        assert build_detector(small_config.model).variables
+def test_every_ssd_type_has_as_many_feature_maps_as_the_anchors_are_told(small_config: Any) -> None:
+    ssd = small_config.model.ssd
+    ssd.feature_extractor.num_layers = 6
+    ssd.feature_extractor.override_base_feature_extractor_hyperparams = True
+    for name in EXTRACTORS:
+        ssd.feature_extractor.type = name
+        maps = feature_extractor(ssd.feature_extractor)(tf.zeros([1, 128, 128, 3]))
+        assert len(maps) == num_feature_maps(ssd), name
 
 
 def test_pad_to_multiple_pads_the_image_below_and_right(small_config: Any) -> None:
@@ -41,21 +46,44 @@ def test_an_unknown_architecture_names_the_nearest(small_config: Any) -> None:
     assert "ssd_mobilenet_v2_keras" in error.value.what
     assert "the nearest supported one is ssd_mobilenet_v2 " in error.value.fix
     small_config.model.Clear()
-    small_config.model.faster_rcnn.num_classes = 3
-    with pytest.raises(BadInput, match="faster_rcnn has no native model"):
+    small_config.model.faster_rcnn.feature_extractor.type = "faster_rcnn_nas"
+    with pytest.raises(BadInput, match="faster_rcnn_nas has no native model"):
         build_detector(small_config.model)
 
 
-def _shared_head(ssd: Any) -> None:
-    ssd.box_predictor.weight_shared_convolutional_box_predictor.depth = 8
+def _mask_rcnn_head(ssd: Any) -> None:
+    ssd.box_predictor.mask_rcnn_box_predictor.use_dropout = False
+
+
+def _shared_head_without_depth(ssd: Any) -> None:
+    ssd.box_predictor.weight_shared_convolutional_box_predictor.num_layers_before_predictor = 4
+
+
+def _shared_head_and_other_numbers_of_anchors(ssd: Any) -> None:
+    shared = ssd.box_predictor.weight_shared_convolutional_box_predictor
+    shared.conv_hyperparams.CopyFrom(ssd.feature_extractor.conv_hyperparams)
+    shared.depth = 8
+
+
+def _pyramid_of_odd_size(ssd: Any) -> None:
+    ssd.feature_extractor.type = "ssd_mobilenet_v2_fpn"
+    ssd.image_resizer.fixed_shape_resizer.height = 150
 
 
 def _keep_aspect(ssd: Any) -> None:
     ssd.image_resizer.keep_aspect_ratio_resizer.min_dimension = 300
 
 
-def _multiscale(ssd: Any) -> None:
+def _multiscale_of_five_levels(ssd: Any) -> None:
     ssd.anchor_generator.multiscale_anchor_generator.min_level = 3
+
+
+def _multiscale_in_pixels(ssd: Any) -> None:
+    ssd.anchor_generator.multiscale_anchor_generator.normalize_coordinates = False
+
+
+def _grid_anchors(ssd: Any) -> None:
+    ssd.anchor_generator.grid_anchor_generator.height = 64
 
 
 def _focal_and_mining(ssd: Any) -> None:
@@ -69,9 +97,14 @@ def _sampler(ssd: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "where"),
     [
-        (_shared_head, "model.ssd.box_predictor"),
+        (_mask_rcnn_head, "model.ssd.box_predictor"),
+        (_shared_head_without_depth, "weight_shared_convolutional_box_predictor.depth"),
+        (_shared_head_and_other_numbers_of_anchors, "model.ssd.anchor_generator"),
+        (_pyramid_of_odd_size, "image_resizer.fixed_shape_resizer"),
         (_keep_aspect, "model.ssd.image_resizer"),
-        (_multiscale, "model.ssd.anchor_generator"),
+        (_multiscale_of_five_levels, "multiscale_anchor_generator.max_level"),
+        (_multiscale_in_pixels, "multiscale_anchor_generator.normalize_coordinates"),
+        (_grid_anchors, "model.ssd.anchor_generator"),
         (_focal_and_mining, "model.ssd.loss.hard_example_miner"),
         (_sampler, "model.ssd.loss.random_example_sampler"),
         (lambda ssd: setattr(ssd, "num_classes", 0), "model.ssd.num_classes"),
@@ -106,7 +139,12 @@ def test_what_is_not_supported_is_bad_input(
         ("FeatureExtractor/MobilenetV1/Conv2d_13_pointwise/BatchNorm/gamma", "backbone"),
         ("FeatureExtractor/MobilenetV1/Conv2d_13_pointwise_2_Conv2d_2_3x3_s2_512/weights", "feature_maps"),
         ("FeatureExtractor/MobilenetV2/layer_19_1_Conv2d_2_1x1_256/BatchNorm/beta", "feature_maps"),
-        ("FeatureExtractor/MobilenetV2/fpn/projection_1/weights", "feature_maps"),
+        ("FeatureExtractor/MobilenetV2/fpn/projection_1/weights", "fpn"),
+        ("FeatureExtractor/MobilenetV1/fpn/bottom_up_Conv2d_14/BatchNorm/gamma", "fpn"),
+        ("Conv/weights", "rpn"),
+        ("FirstStageBoxPredictor/ClassPredictor/biases", "rpn"),
+        ("FirstStageFeatureExtractor/InceptionV2/Conv2d_1a_7x7/weights", "backbone"),
+        ("SecondStageBoxPredictor/ClassPredictor/biases", "class_head"),
         ("BoxPredictor_0/BoxEncodingPredictor_depthwise/depthwise_weights", "box_head"),
         ("BoxPredictor_0/ClassPredictor/biases", "class_head"),
         ("WeightSharedConvolutionalBoxPredictor/ClassPredictionTower/conv2d_0/weights", "class_head"),

@@ -1,3 +1,6 @@
+import pytest
+
+from detection.errors import BadInput
 from detection.feature_maps import FeatureMapLayout, embedded_layout, feature_map_layers, ssd_layout
 from detection.hyperparams import ConvHyperparams
 
@@ -40,3 +43,8 @@ def test_embedded_layout_ends_with_a_2x2_kernel() -> None:
 
 def test_two_layers_are_the_endpoints_alone() -> None:
     assert names(ssd_layout(ENDPOINTS, 2, use_depthwise=False, use_explicit_padding=False)) == []
+
+
+def test_no_layers() -> None:
+    with pytest.raises(BadInput, match="num_layers is 0"):
+        ssd_layout(ENDPOINTS, 0, use_depthwise=False, use_explicit_padding=False)

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from detection.hyperparams import BatchNormParams, ConvHyperparams
@@ -122,3 +123,18 @@ def test_mixed_precision_keeps_variables_in_float32() -> None:
         assert found.dtype == tf.bfloat16
         np.testing.assert_allclose(tf.cast(found, tf.float32), conv(IMAGES, training=training), atol=0.06)
     assert {variable.dtype for variable in mixed.variables} == {"float32"}
+
+
+def test_each_level_has_its_own_batch_norm() -> None:
+    conv = Conv(4, 3, hyperparams=HYPERPARAMS, name="conv", levels=2)
+    before = [conv(IMAGES, level=level).numpy() for level in (0, 1)]
+    np.testing.assert_array_equal(*before)
+    assert conv.level_batch_norms is not None
+    conv.level_batch_norms.of(1).beta.assign_add(np.ones(4))
+    np.testing.assert_array_equal(conv(IMAGES, level=0), before[0])
+    assert np.abs(conv(IMAGES, level=1) - before[1]).max() > 0.1
+    conv(IMAGES, training=True, level=1)
+    assert not conv.level_batch_norms.of(0).moving_mean.numpy().any()
+    assert conv.level_batch_norms.of(1).moving_mean.numpy().any()
+    with pytest.raises(ValueError, match="index of the map"):
+        conv(IMAGES)

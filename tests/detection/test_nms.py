@@ -62,3 +62,13 @@ def test_images_of_a_batch_do_not_meet() -> None:
         alone = nms(tf.constant(boxes[image : image + 1]), tf.constant(scores[image : image + 1]))
         for batch_values, values in zip(together, alone, strict=True):
             np.testing.assert_array_equal(batch_values[image], values[0])
+
+
+def test_each_class_can_have_its_own_boxes_and_another_window() -> None:
+    moved = tf.stack([BOXES, BOXES + 0.05], axis=2) * 10.0
+    scores = tf.constant([[[0.9, 0.1], [0.8, 0.7], [0.3, 0.6], [0.0, 0.0]]])
+    kept = MulticlassNms(0.2, 0.6, 10, 5)(moved, scores, tf.constant([0.0, 0.0, 10.0, 6.0]))
+    np.testing.assert_allclose(kept.scores, [[0.9, 0.7, 0.6, 0.3, 0.0]])
+    np.testing.assert_array_equal(kept.classes, [[0, 1, 1, 0, 0]])
+    np.testing.assert_allclose(kept.boxes[0, 1], [0.5, 0.5, 4.5, 4.3], rtol=1e-6)
+    np.testing.assert_allclose(kept.boxes[0, 3], [5, 5, 9, 6], rtol=1e-6)

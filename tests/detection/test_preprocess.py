@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from detection.preprocess import FixedShapeResizer, normalize
+from detection.preprocess import FixedShapeResizer, KeepAspectRatioResizer, normalize
 
 
 def test_bilinear_has_no_half_pixel_centres() -> None:
@@ -26,3 +27,23 @@ def test_other_methods() -> None:
 
 def test_normalize_maps_bytes_to_minus_one_and_one() -> None:
     np.testing.assert_allclose(normalize(tf.constant([0, 255, 51], tf.uint8)), [-1.0, 1.0, -0.6], atol=1e-6)
+
+
+def test_keeping_the_aspect_ratio_bounds_both_sides() -> None:
+    resizer = KeepAspectRatioResizer(60, 100)
+    for before, after in (
+        ((30, 40), (60, 80)),
+        ((40, 30), (80, 60)),
+        ((30, 90), (33, 100)),
+        ((50, 50), (60, 60)),
+    ):
+        resized = resizer.resize(tf.zeros([2, *before, 3], tf.uint8))
+        assert resized.shape == (2, *after, 3) and resized.dtype == tf.float32
+
+
+def test_keeping_the_aspect_ratio_equals_the_od_api() -> None:
+    od_api = pytest.importorskip("object_detection.core.preprocessor", reason="the OD API is not installed")
+    for size in ((97, 131), (131, 97), (40, 301)):
+        image = tf.random.stateless_uniform([*size, 3], [1, 2], 0, 255)
+        wanted, _ = od_api.resize_to_range(image, min_dimension=60, max_dimension=100)
+        np.testing.assert_array_equal(KeepAspectRatioResizer(60, 100).resize(image[None])[0], wanted)

@@ -19,8 +19,16 @@ ORACLES = [
     "ssdlite_mobilenet_v2",
     "ssd_mobilenet_v1_training",
     "embedded_ssd_mobilenet_v1",
+    "ssd_inception_v2",
+    "ssd_mobilenet_v1_fpn",
+    "ssd_mobilenet_v2_fpnlite",
 ]
-SUFFIXES = {"kernel": "weights", "bias": "biases", "depthwise_kernel": "depthwise_weights"}
+SUFFIXES = {
+    "kernel": "weights",
+    "bias": "biases",
+    "depthwise_kernel": "depthwise_weights",
+    "pointwise_kernel": "pointwise_weights",
+}
 EMA = "/ExponentialMovingAverage"
 
 

@@ -20,9 +20,16 @@ PROOF = {
     "passed": True,
 }
 BLOCKS = [
-    {"block": "backbone", "wanted": 260, "loaded": 260, "skipped": 0},
-    {"block": "class_head", "wanted": 12, "loaded": 0, "skipped": 12},
+    {"block": "backbone", "wanted": 260, "loaded": 260, "fresh": 0, "dropped": 0},
+    {"block": "class_head", "wanted": 12, "loaded": 0, "fresh": 12, "dropped": 0},
 ]
+CLASS_HEAD = {
+    "how": "fresh",
+    "classes_before": 1,
+    "classes_after": 4,
+    "rows": [{"id": 1, "name": "cat", "source_id": None}],
+    "left_behind": ["class_1"],
+}
 
 
 def _write(directory: str, files: dict[str, Any]) -> None:
@@ -80,6 +87,7 @@ class CheckpointConverter(_Fake):
                 "architecture": "ssd_mobilenet_v2",
                 "num_classes_checkpoint": 1,
                 "num_classes_model": 4,
+                "class_head": CLASS_HEAD,
                 "blocks": BLOCKS,
                 "variables_total": 272,
                 "variables_loaded": 260,
@@ -87,6 +95,11 @@ class CheckpointConverter(_Fake):
             }
         }
     }
+
+    def Do(self, input_dict: Any, output_dict: Any, exec_properties: Any) -> None:  # noqa: N802
+        """Write the report and record the proof."""
+        super().Do(input_dict, output_dict, exec_properties)
+        output_dict["converted_model"][0].set_string_custom_property("proof", "passed")
 
 
 class Trainer(_Fake):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -14,7 +16,7 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("lint", "convert", "run", "lineage", "report", "rollback", "airflow")
+COMMANDS = ("lint", "convert", "architectures", "run", "lineage", "report", "rollback", "airflow")
 
 
 def upcycle(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -63,6 +65,19 @@ def test_wrong_usage_is_2() -> None:
     assert upcycle("fly").returncode == 2
 
 
+def test_convert_takes_a_tf1_model_or_a_converted_one() -> None:
+    done = upcycle("convert", "--out", "converted", "--config", "pipeline.config")
+    assert done.returncode == 2 and "give --config and --checkpoint, or --reverse" in done.stderr
+    done = upcycle("convert", "--reverse", "converted", "--out", "model.ckpt", "--raw", "--classes", "3")
+    assert done.returncode == 2 and "leave out --classes, --averages/--raw" in done.stderr
+
+
+def test_reverse_of_a_folder_that_is_none(tmp_path: Path) -> None:
+    done = upcycle("convert", "--reverse", str(tmp_path), "--out", str(tmp_path / "model.ckpt"))
+    assert done.returncode == 78
+    assert "no folder of a converted or trained detector" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_bad_input_is_78_in_three_lines(tmp_path: Path) -> None:
     done = upcycle("run", str(tmp_path / "none.yaml"))
     assert done.returncode == 78
@@ -74,6 +89,15 @@ def test_bad_input_is_78_in_three_lines(tmp_path: Path) -> None:
     done = upcycle("report", "demo", UPCYCLE_HOME=str(tmp_path))
     assert done.returncode == 78
     assert "no run of 'demo' has finished yet" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_architectures_lists_what_is_proved_and_what_is_not() -> None:
+    shown = CliRunner().invoke(app, ["architectures"]).output
+    assert re.search(r"^ssd_mobilenet_v2 +native  \d\.\de-0\d ", shown, re.M)
+    assert re.search(r"^rfcn_resnet101 +none +refused", shown, re.M)
+    listed = json.loads(CliRunner().invoke(app, ["architectures", "--json"]).output)
+    assert "rfcn_resnet101" in listed["not_supported"]
+    assert all(proof["raw_from_checkpoint"] <= 1e-4 for proof in listed["native"])
 
 
 def test_airflow_needs_its_environment(tmp_path: Path) -> None:

@@ -85,6 +85,9 @@ def test_a_checkpoint_prefix_means_its_files(tmp_path: Path) -> None:
         (tmp_path / f"model.ckpt-7.{suffix}").write_text(suffix)
     (tmp_path / "model.ckpt-70.index").write_text("another one")
     assert content_of(tmp_path / "model.ckpt-7").files == 3
+    for shard in range(2):  # TF1's first format
+        (tmp_path / f"old.ckpt-{shard:05d}-of-00002").write_text("shard")
+    assert content_of(tmp_path / "old.ckpt").files == 2
 
 
 def test_nothing_there(tmp_path: Path) -> None:

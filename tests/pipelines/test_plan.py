@@ -55,8 +55,17 @@ def test_the_fingerprint_follows_contents_and_settings_only(make_tiny_plan: Make
     base = read_plan(make_tiny_plan("run-1")).fingerprint
     assert read_plan(make_tiny_plan("run-2", text="another description")).fingerprint == base
     assert read_plan(make_tiny_plan("run-3", force=True)).fingerprint == base
-    detector.write_text(detector.read_text().replace("steps: 20", "steps: 21"))
-    assert read_plan(make_tiny_plan("run-4")).fingerprint != base
+    text = detector.read_text()
+    for number, (old, new) in enumerate(
+        [
+            ("steps: 20", "steps: 21"),
+            ("checkpoint: model.ckpt", "checkpoint: model.ckpt\n  weights: raw"),
+            ("checkpoint: model.ckpt", "checkpoint: model.ckpt\n  prove: false"),
+        ],
+        start=4,
+    ):
+        detector.write_text(text.replace(old, new))
+        assert read_plan(make_tiny_plan(f"run-{number}")).fingerprint != base
 
 
 def test_force_and_overrides_are_in_the_plan(make_tiny_plan: MakePlan, detector: Path) -> None:

@@ -140,6 +140,9 @@ def test_summary_as_the_last_task(fake_executors: Path, capsys: pytest.CaptureFi
 
 
 def test_lineage_leads_back_to_every_input(fake_executors: Path, home: DetectorHome) -> None:
+    (fake_executors.parent / "old.pbtxt").write_text("item { id: 1 name: 'person' }")
+    yaml = fake_executors.read_text()
+    fake_executors.write_text(yaml.replace("model.ckpt\n", "model.ckpt\n  label_map: old.pbtxt\n"))
     run(fake_executors, "run-1")
     run(fake_executors, "run-2")
     run(fake_executors, "run-3", steps=30)
@@ -165,7 +168,9 @@ def test_lineage_leads_back_to_every_input(fake_executors: Path, home: DetectorH
         "label_map": str(folder / "label_map.pbtxt"),
         "pipeline_config": str(folder / "pipeline.config"),
         "checkpoint": str(folder / "model.ckpt"),
+        "model_label_map": str(folder / "old.pbtxt"),
     }
+    assert found.proof == "passed"
     assert (found.inputs["train"].files, found.inputs["checkpoint"].files) == (12, 2)
 
     first = trace(find_version("tiny/1"))

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.checkpoint_converter.convert import convert
+from components.checkpoint_converter.convert import Options, convert
 from components.checkpoint_converter.report import ConversionReport
 from components.checkpoint_converter.sources import read_checkpoint
 from detection.builder import SUPPORTED, build_detector
+from detection.config.label_map import parse_label_map
 from detection.config.pipeline_config import read_pipeline_config
 from detection.errors import BadInput, Failed
+from detection.weights import read_weights
 
 BLOCKS = {"backbone": 260, "feature_maps": 60, "box_head": 42, "class_head": 42}
 
@@ -27,15 +29,22 @@ def _loaded_detector(out: Path):
 
 def test_a_published_frozen_graph_to_new_classes(pedestrian, pedestrian_config, photos, tmp_path):
     out = tmp_path / "converted"
-    report = convert(pedestrian_config, pedestrian / "frozen_inference_graph.pb", out, photos, num_classes=4)
+    graph = pedestrian / "frozen_inference_graph.pb"
+    report = convert(pedestrian_config, graph, out, photos, Options(num_classes=4))
     assert (report.kind, report.architecture) == ("frozen_graph", "ssd_mobilenet_v2")
     assert (report.num_classes_checkpoint, report.num_classes_model) == (1, 4)
     assert (report.variables_loaded, report.variables_total) == (392, 404)
     assert {block.block: block.wanted for block in report.blocks} == BLOCKS
-    assert {block.block: block.skipped for block in report.blocks if block.skipped} == {"class_head": 12}
+    assert {block.block: block.fresh for block in report.blocks if block.fresh} == {"class_head": 12}
+    assert report.class_head.how == "fresh" and report.class_head.carried == 0
     assert report.blocks[0].loaded == 260
-    assert {variable.name.split("/")[1] for variable in report.skipped} == {"ClassPredictor"}
-    assert len(report.unused) == 12
+    assert {variable.name.split("/")[1] for variable in report.of_state("fresh")} == {"ClassPredictor"}
+    assert {variable.reason for variable in report.of_state("fresh")} == {
+        "fresh for the new classes, background kept"
+    }
+    assert report.of_state("dropped") == []
+    assert all(variable.hash_before == variable.hash_after for variable in report.of_state("loaded"))
+    assert all(variable.hash_before != variable.hash_after for variable in report.of_state("fresh"))
     assert report.proof.passed
     assert report.proof.images == 4
     assert report.proof.matched_detections == 400
@@ -59,6 +68,10 @@ def test_a_published_frozen_graph_to_new_classes(pedestrian, pedestrian_config, 
     box = "BoxPredictor_5/BoxEncodingPredictor/"
     np.testing.assert_array_equal(weights[box + "bias"], variables[box + "biases"])
     assert weights["BoxPredictor_0/ClassPredictor/kernel"].shape == (1, 1, 576, 3 * 5)
+    bias = weights["BoxPredictor_0/ClassPredictor/bias"].reshape(3, 5)
+    old_bias = variables["BoxPredictor_0/ClassPredictor/biases"].reshape(3, 2)
+    np.testing.assert_array_equal(bias[:, 0], old_bias[:, 0])
+    np.testing.assert_allclose(bias[:, 1:], np.log(0.01 / 0.99), rtol=1e-6)  # sigmoid: a prior of 0.01
 
 
 def test_the_same_number_of_classes_keeps_the_class_head(tf1_folder, tf1_config, reference, tmp_path):
@@ -67,7 +80,8 @@ def test_the_same_number_of_classes_keeps_the_class_head(tf1_folder, tf1_config,
     config.eval_config.use_moving_averages = True
     report = convert(config, tf1_folder(name) / "frozen_inference_graph.pb", tmp_path / "out", [])
     assert report.variables_loaded == report.variables_total == 185
-    assert (report.skipped, report.unused) == ([], [])
+    assert (report.of_state("fresh"), report.of_state("dropped")) == ([], [])
+    assert report.class_head.how == "id" and report.class_head.is_unchanged
     assert report.proof.image_source.startswith("synthetic")
     assert report.notes == [
         "eval_config.use_moving_averages: the exporter has already put the averages into a frozen graph"
@@ -90,13 +104,72 @@ def test_a_training_checkpoint_with_moving_averages(tf1_folder, tf1_config, tmp_
     assert report.kind == "checkpoint"
     assert report.variables_loaded == 199
     assert "129 variables take their moving average" in report.notes
-    assert len(report.unused) == 587 - 199
+    assert len(report.of_state("dropped")) == 587 - 199
+    last = report.blocks[-1]
+    assert (last.block, last.wanted, last.dropped) == ("training_state", 0, 587 - 199)
     assert report.proof.max_difference_raw < 1e-5
     averaged = "FeatureExtractor/MobilenetV1/Conv2d_0/"
     expected = tf.train.load_variable(
         str(tf1_folder(name) / "model.ckpt"), averaged + "weights/ExponentialMovingAverage"
     )
     np.testing.assert_array_equal(_loaded_detector(tmp_path / "out")[averaged + "kernel"], expected)
+
+
+def _labels(*names: str):
+    text = "\n".join(f"item {{ id: {i} name: '{name}' }}" for i, name in enumerate(names, start=1))
+    return parse_label_map(text, "label map")
+
+
+def test_classes_by_name_detect_what_the_old_model_detected(tf1_folder, tf1_config, reference, tmp_path):
+    """The same three classes in another order, one new before them: their scores are the old ones."""
+    name = "embedded_ssd_mobilenet_v1"
+    config = tf1_config(name)
+    assert config.model.ssd.num_classes == 3
+    options = Options(
+        old_label_map=_labels("a", "b", "c"), label_map=_labels("c", "new", "a", "b"), proof=False
+    )
+    out = tmp_path / "out"
+    report = convert(config, tf1_folder(name), out, [], options)
+    assert report.class_head.describe() == "class head: 3 of 4 rows by name"
+    assert read_pipeline_config(out / "pipeline.config").model.ssd.num_classes == 4
+    detector = build_detector(read_pipeline_config(out / "pipeline.config").model)
+    read_weights(detector, out / "checkpoint" / "ckpt-1")
+    arrays = reference(name)
+    raw = detector(detector.preprocess(tf.constant(arrays["image"])), training=False)
+    logits = raw["class_predictions_with_background"].numpy()
+    expected = arrays["class_predictions_with_background"]
+    scale = np.abs(expected).max()
+    assert logits.shape[-1] == 5
+    np.testing.assert_allclose(logits[..., [0, 3, 4, 1]], expected, atol=1e-4 * scale)
+    text = (out / "report.md").read_text()
+    assert "class head: 3 of 4 rows by name" in text and "| 2 | new | fresh |" in text
+
+
+def test_the_same_names_keep_the_head_bit_by_bit(tf1_folder, tf1_config, tmp_path):
+    name = "embedded_ssd_mobilenet_v1"
+    labels = _labels("a", "b", "c")
+    options = Options(old_label_map=labels, label_map=labels, proof=False)
+    report = convert(tf1_config(name), tf1_folder(name), tmp_path / "out", [], options)
+    assert report.variables_loaded == report.variables_total
+    assert report.class_head.describe() == "class head: 3 of 3 rows by name"
+    assert report.proof is None
+
+
+def test_classes_and_label_map_that_disagree(tf1_folder, tf1_config, tmp_path):
+    name = "embedded_ssd_mobilenet_v1"
+    options = Options(label_map=_labels("a", "b", "c"), num_classes=2)
+    with pytest.raises(BadInput, match="2 classes are asked for, but the label map has the id 3"):
+        convert(tf1_config(name), tf1_folder(name), tmp_path / "out", [], options)
+
+
+def test_raw_values_against_the_config(tf1_folder, tf1_config, tmp_path):
+    """The training checkpoint's config says averages; the proof follows the override too."""
+    name = "ssd_mobilenet_v1_training"
+    report = convert(tf1_config(name), tf1_folder(name), tmp_path / "out", [], Options(weights="raw"))
+    assert report.proof.max_difference_raw < 1e-5
+    stem = "FeatureExtractor/MobilenetV1/Conv2d_0/"
+    expected = tf.train.load_variable(str(tf1_folder(name) / "model.ckpt"), stem + "weights")
+    np.testing.assert_array_equal(_loaded_detector(tmp_path / "out")[stem + "kernel"], expected)
 
 
 @pytest.mark.slow
@@ -133,8 +206,10 @@ def test_a_backbone_that_does_not_fit_is_refused(tf1_folder, tf1_config, tmp_pat
 
 def test_an_unsupported_architecture_is_bad_input(tf1_folder, tf1_config, tmp_path):
     name = "faster_rcnn_inception_v2"
-    with pytest.raises(BadInput, match="faster_rcnn"):
-        convert(tf1_config(name), tf1_folder(name), tmp_path / "out", [])
+    config = tf1_config(name)
+    config.model.faster_rcnn.feature_extractor.type = "faster_rcnn_nas"
+    with pytest.raises(BadInput, match="the architecture faster_rcnn_nas has no native model"):
+        convert(config, tf1_folder(name), tmp_path / "out", [])
 
 
 def test_a_missing_checkpoint_is_bad_input(tf1_config, tmp_path):

@@ -2,12 +2,25 @@ from __future__ import annotations
 
 from components.checkpoint_converter.report import (
     Block,
+    ClassHead,
+    ClassRow,
     ConversionReport,
     Proof,
     Variable,
-    format_report,
-    write_report,
 )
+from components.checkpoint_converter.report_text import format_report, write_report
+
+
+def _variable(name: str, block: str, state: str, reason: str) -> Variable:
+    hash_after = None if state == "dropped" else "0123456789abcdef"
+    return Variable(
+        name=name,
+        block=block,
+        state=state,
+        reason=reason,
+        hash_before="0123456789abcdef",
+        hash_after=hash_after,
+    )
 
 
 def _report() -> ConversionReport:
@@ -15,19 +28,31 @@ def _report() -> ConversionReport:
         source="models/model.ckpt",
         kind="checkpoint",
         architecture="ssd_mobilenet_v2",
-        num_classes_checkpoint=1,
-        num_classes_model=4,
+        num_classes_checkpoint=2,
+        num_classes_model=3,
+        class_head=ClassHead(
+            how="name",
+            classes_before=2,
+            classes_after=3,
+            rows=[
+                ClassRow(id=1, name="cat", source_id=2),
+                ClassRow(id=2, name="Dog", source_id=None, suggestion="dog"),
+                ClassRow(id=3, name="fish", source_id=None),
+            ],
+            left_behind=["dog"],
+        ),
         blocks=[
-            Block(block="backbone", wanted=260, loaded=260, skipped=0),
-            Block(block="class_head", wanted=42, loaded=30, skipped=12),
+            Block(block="backbone", wanted=260, loaded=260, fresh=0, dropped=0),
+            Block(block="class_head", wanted=42, loaded=30, fresh=12, dropped=1),
         ],
         variables_total=302,
         variables_loaded=290,
-        skipped=[Variable(name="BoxPredictor_0/ClassPredictor/weights", reason="fresh")],
-        unused=[
-            Variable(name="global_step", reason="step counter of training"),
-            Variable(name="a/Momentum", reason="optimizer slot"),
-            Variable(name="b/Momentum", reason="optimizer slot"),
+        variables=[
+            _variable("FeatureExtractor/a/weights", "backbone", "loaded", "the checkpoint's value"),
+            _variable("BoxPredictor_0/ClassPredictor/weights", "class_head", "fresh", "fresh"),
+            _variable("global_step", "training_state", "dropped", "step counter of training"),
+            _variable("a/Momentum", "training_state", "dropped", "optimizer slot"),
+            _variable("b/Momentum", "training_state", "dropped", "optimizer slot"),
         ],
         notes=["129 variables take their moving average"],
         proof=Proof(
@@ -48,23 +73,43 @@ def test_a_person_can_read_it():
     text = format_report(_report())
     for line in (
         "- source: `models/model.ckpt` (checkpoint)",
-        "- classes: 1 in the checkpoint, 4 in the model",
+        "- classes: 2 in the checkpoint, 3 in the model",
+        "- class head: 1 of 3 rows by name",
         "- variables loaded: 290 of 302",
         "- note: 129 variables take their moving average",
-        "| backbone | 260 | 260 | 0 |",
+        "| backbone | 260 | 260 | 0 | 0 |",
+        "| class_head | 42 | 30 | 12 | 1 |",
+        "| 1 | cat | class 2 of the checkpoint |",
+        "| 2 | Dog | fresh; the checkpoint has `dog`: give both the same name if they are the same |",
+        "Classes of the checkpoint left behind: dog.",
         "## Proof: passed",
         "| raw predictions, relative to the tensor's largest value | 1.3e-06 | 1e-04 |",
         "| optimizer slot | 2 |",
         "- `BoxPredictor_0/ClassPredictor/weights`: fresh",
         "- `global_step`: step counter of training",
+        "1 of 1 loaded variables have the source's values, bit by bit.",
+        "- `FeatureExtractor/a/weights`: 0123456789abcdef 0123456789abcdef",
     ):
         assert line in text.splitlines()
     assert "2 images (files: a.jpg, b.jpg), 17 detections matched" in text
 
 
 def test_nothing_left_out():
-    report = _report().model_copy(update={"skipped": [], "unused": []})
+    report = _report().model_copy(update={"variables": _report().of_state("loaded")})
     assert format_report(report).count("\nNone.\n") == 2
+
+
+def test_the_terminal_gets_no_list_of_variables():
+    text = format_report(_report(), details=False)
+    assert "| optimizer slot | 2 |" in text
+    assert "global_step" not in text and "0123456789abcdef" not in text
+
+
+def test_unproved_is_said_loudly():
+    report = _report().model_copy(update={"proof": None})
+    text = format_report(report)
+    assert "## Proof: none" in text and "UNPROVED" in text
+    assert ConversionReport.model_validate_json(report.model_dump_json()).proof is None
 
 
 def test_files(tmp_path):

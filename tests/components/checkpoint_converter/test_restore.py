@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.checkpoint_converter.restore import require_complete, restore
+from components.checkpoint_converter.class_rows import match_classes
+from components.checkpoint_converter.restore import count_blocks, dropped, require_complete, restore
 from components.checkpoint_converter.sources import read_checkpoint
 from detection.builder import build_detector
 from detection.errors import Failed
@@ -20,9 +21,12 @@ def variables(tf1_folder):
 def test_every_variable_is_loaded_with_its_own_value(tf1_config, variables):
     model = build_detector(tf1_config(NAME).model)
     restored = restore(model, variables)
-    assert sorted(restored.loaded) == sorted(variables)
-    assert restored.skipped == ()
-    assert {block.block: (block.wanted, block.loaded) for block in restored.blocks()} == {
+    assert sorted(variable.name for variable in restored.loaded) == sorted(variables)
+    assert all(variable.hash_before == variable.hash_after for variable in restored.loaded)
+    assert (restored.fresh, restored.missing) == ((), {})
+    assert [variable.name for variable in dropped(variables, restored)] == ["global_step"]
+    blocks = count_blocks(list(restored.loaded))
+    assert {block.block: (block.wanted, block.loaded) for block in blocks} == {
         "backbone": (260, 260),
         "feature_maps": (60, 60),
         "box_head": (42, 42),
@@ -37,17 +41,20 @@ def test_every_variable_is_loaded_with_its_own_value(tf1_config, variables):
 def test_other_classes_start_from_a_fresh_class_predictor_and_nothing_else(tf1_config, variables):
     model = build_detector(tf1_config(NAME).model, num_classes=7)
     before = {weight.path: weight.numpy() for weight in model.weights}
-    restored = restore(model, variables, fresh_class_head=True)
+    restored = restore(model, variables, match_classes(None, None, 4, 7))
     assert len(restored.loaded) == 404 - 12
     assert len(restored.fresh) == 12
     assert all("/ClassPredictor/" in variable.name for variable in restored.fresh)
-    assert restored.missing == ()
+    assert restored.missing == {}
     head = next(
         weight for weight in model.weights if weight.path.endswith("BoxPredictor_0/ClassPredictor/kernel")
     )
     assert head.shape[-1] == 3 * 8
-    np.testing.assert_array_equal(head.numpy(), before[head.path])
-    assert 0 < np.abs(head.numpy()).max() <= 2 * 0.03 + 1e-6  # truncated normal of the config's stddev
+    rows, initial = (value.reshape(-1, 3, 8) for value in (head.numpy(), before[head.path]))
+    np.testing.assert_array_equal(rows[..., 1:], initial[..., 1:])
+    np.testing.assert_array_equal(rows[..., 0], variables[HEAD].reshape(-1, 3, 5)[..., 0])  # background
+    head = rows[..., 1:]
+    assert 0 < np.abs(head).max() <= 2 * 0.03 + 1e-6  # truncated normal of the config's stddev
     require_complete(restored, "here")
 
 

@@ -175,18 +175,40 @@ def conversion() -> dict:
         "architecture": "ssd_mobilenet_v2",
         "num_classes_checkpoint": 1,
         "num_classes_model": 3,
-        "blocks": [{"block": b, "wanted": w, "loaded": n, "skipped": w - n} for b, w, n in blocks],
+        "class_head": {
+            "how": "name",
+            "classes_before": 1,
+            "classes_after": 3,
+            "rows": [{"id": i + 1, "name": name, "source_id": None} for i, name in enumerate(COLORS)],
+            "left_behind": ["person"],
+        },
+        "blocks": [
+            {"block": b, "wanted": w, "loaded": n, "fresh": w - n, "dropped": 0} for b, w, n in blocks
+        ],
         "variables_total": 372,
         "variables_loaded": 360,
-        "skipped": [
+        "variables": [
             {
                 "name": f"BoxPredictor_{i}/ClassPredictor/{kind}",
+                "block": "class_head",
+                "state": "fresh",
                 "reason": "another number of classes: fresh values",
+                "hash_before": "0f",
+                "hash_after": "1f",
             }
             for i in range(6)
             for kind in ("weights", "biases")
+        ]
+        + [
+            {
+                "name": "global_step",
+                "block": "training_state",
+                "state": "dropped",
+                "reason": "bookkeeping of the training",
+                "hash_before": None,
+                "hash_after": None,
+            }
         ],
-        "unused": [{"name": "global_step", "reason": "bookkeeping of the training"}],
         "notes": [],
         "proof": {
             "images": 4,

@@ -184,6 +184,13 @@ def test_what_is_absent_leaves_no_holes(records: RunRecords) -> None:
     assert "None" not in text and "nan" not in text
 
 
+def test_an_unproved_conversion_is_said_so(records: RunRecords) -> None:
+    unproved = replace(records, conversion=records.conversion.model_copy(update={"proof": None}))
+    text = Page(render_report("d", comparison(NEW, OLD), unproved, [], {"Run": ""})).text
+    assert "the proof was switched off" in text and "Unproved" in text
+    assert "Class head: 0 of 3 rows by name." in text
+
+
 def test_long_quarantines_are_cut(records: RunRecords) -> None:
     rows = [records.quarantine[0]] * 40
     text = Page(

@@ -51,10 +51,10 @@ class Detector(keras.Model):
     def call(self, images: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
         return {"box_encodings": self.head(self.extractor(images))}
 
-    def compute_detection_losses(
-        self, predictions: dict[str, tf.Tensor], groundtruth: dict[str, tf.Tensor]
+    def losses(
+        self, preprocessed: tf.Tensor, groundtruth: dict[str, tf.Tensor], training: bool = False
     ) -> dict[str, tf.Tensor]:
-        means = tf.reduce_mean(predictions["box_encodings"], [1, 2, 3])
+        means = tf.reduce_mean(self(preprocessed, training=training)["box_encodings"], [1, 2, 3])
         error = tf.reduce_mean(tf.square(means - groundtruth["boxes"][:, 0, 0]))
         return {"localization_loss": error, "classification_loss": tf.constant(2.0)}
 

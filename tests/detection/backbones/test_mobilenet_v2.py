@@ -6,9 +6,7 @@ import tensorflow as tf
 from detection.backbones.mobilenet_v2 import (
     ENDPOINTS,
     SLIM_HYPERPARAMS,
-    ExpandedConv,
     MobilenetV2,
-    make_divisible,
     overridden_hyperparams,
 )
 from detection.feature_maps import ssd_layout
@@ -33,10 +31,6 @@ def test_endpoints_are_the_expansion_of_layer_15_and_layer_19() -> None:
     assert [tuple(features.shape) for features in maps] == [(1, 4, 4, 576), (1, 2, 2, 1280)]
 
 
-def test_make_divisible_never_loses_more_than_a_tenth() -> None:
-    assert [make_divisible(depth, 8, 8) for depth in (3, 11.2, 16, 20, 89.6)] == [8, 16, 16, 24, 88]
-
-
 def test_first_block_has_no_expansion() -> None:
     paths = [variable.path for variable in network(0.35).variables]
     assert "MobilenetV2/expanded_conv/depthwise/depthwise_kernel" in paths
@@ -51,21 +45,6 @@ def test_the_residual_is_decided_after_min_depth() -> None:
     block.project.batch_norm.gamma.assign(np.zeros(16))
     outputs, _ = block(inputs)
     np.testing.assert_array_equal(outputs, inputs)
-
-
-def test_a_strided_block_has_no_residual() -> None:
-    block = ExpandedConv(
-        8,
-        8,
-        stride=2,
-        expansion=6,
-        hyperparams=SLIM_HYPERPARAMS,
-        regularize_depthwise=False,
-        use_explicit_padding=False,
-        name="x",
-    )
-    outputs, expanded = block(tf.ones([1, 8, 8, 8]))
-    assert outputs.shape == (1, 4, 4, 8) and expanded.shape == (1, 8, 8, 48)
 
 
 def test_an_override_can_not_change_what_the_definition_fixes() -> None:

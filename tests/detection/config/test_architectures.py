@@ -38,4 +38,4 @@ def test_architecture_of() -> None:
 
 def test_nearest_supported() -> None:
     assert nearest_supported("ssd_mobilenet_v2_keras") == "ssd_mobilenet_v2"
-    assert nearest_supported("ssd_mobilenet_v1_fpn") == "ssd_mobilenet_v1"
+    assert nearest_supported("ssd_resnet50_v1_ppn") == "ssd_resnet50_v1_fpn"

@@ -1,0 +1,142 @@
+"""Writes a converted or trained detector under its TF1 names again: a checkpoint that TF1's code loads."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from pydantic import BaseModel
+
+from components.checkpoint_converter.bookkeeping import MOVING_AVERAGE
+from components.checkpoint_converter.name_map import tf1_name
+from components.checkpoint_converter.proof import prove
+from components.checkpoint_converter.proof_images import proof_images
+from components.checkpoint_converter.proof_stages import score_threshold
+from components.checkpoint_converter.report import Proof
+from detection.builder import build_detector
+from detection.config.pipeline_config import read_pipeline_config, write_pipeline_config
+from detection.errors import BadInput, Failed
+from detection.tf1.frozen_graph import FrozenDetector, load_frozen_graph
+from detection.tf1.oracle import write_oracle
+from detection.weights import read_weights
+
+_CONFIG, _CHECKPOINT = "pipeline.config", "checkpoint/ckpt-1"
+_STATISTICS = ("moving_mean", "moving_variance")  # of batch norm: TF1 keeps no average of them
+
+
+class Reversed(BaseModel):
+    """What was written: `variables` of the model, `averages` of them, and the proof against TF1's graph."""
+
+    source: str
+    prefix: str
+    variables: int
+    averages: int
+    proof: Proof | None
+
+
+def reverse(folder: Path, prefix: Path, images: list[Path], proof: bool = True) -> Reversed:
+    """Write the TF1 checkpoint `prefix` (.index and .data) of the detector in `folder`.
+
+    Args:
+        folder: of a conversion or a training: pipeline.config and checkpoint/ckpt-1.*.
+        prefix: of the V2-format checkpoint to write; one of this name is replaced. It holds global_step 0,
+            and where eval_config.use_moving_averages is true also the averages that TF1's exporter reads.
+        images: for the proof; the first four count; synthetic images if empty.
+        proof: build the TF1 graph by the Object Detection API, load what was written, and compare.
+
+    BadInput if the folder holds no such detector; Failed if the proof fails: nothing is written then.
+    """
+    if not (folder / _CONFIG).is_file():
+        raise BadInput(
+            "this is no folder of a converted or trained detector: it has no pipeline.config",
+            str(folder),
+            "give the folder that `upcycle convert --out` wrote, with checkpoint/ and pipeline.config",
+        )
+    config = read_pipeline_config(folder / _CONFIG)
+    detector = build_detector(config.model)
+    read_weights(detector, folder / _CHECKPOINT)
+    values = {tf1_name(weight.path, detector.name): weight.numpy() for weight in detector.weights}
+    if len(values) != len(detector.weights):
+        raise Failed(
+            "two variables of the model have one TF1 name", str(folder), "report this: it is a defect"
+        )
+    values |= unread_block4(values)
+    averages = averages_of(values) if config.eval_config.use_moving_averages else {}
+    proved = None
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".reverse-", dir=prefix.parent) as scratch:
+        partial = Path(scratch) / prefix.name
+        write_tf1_checkpoint(values | averages, partial)
+        if proof:
+            frozen = Path(scratch) / "frozen_inference_graph.pb"
+            written = Path(scratch) / _CONFIG
+            write_pipeline_config(config, written)
+            write_oracle(written, str(partial), frozen)
+            oracle = FrozenDetector(load_frozen_graph(frozen), str(partial))
+            threshold = score_threshold(config.model)
+            proved = prove(detector, oracle, *proof_images(images), threshold)
+        for file in sorted(Path(scratch).glob(f"{prefix.name}.*")):
+            os.replace(file, prefix.with_name(file.name))
+    return Reversed(
+        source=str(folder),
+        prefix=str(prefix),
+        variables=len(values),
+        averages=len(averages),
+        proof=proved,
+    )
+
+
+def unread_block4(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The block 4 that slim's ResNet has in Faster R-CNN's first stage too, with the second stage's values.
+
+    Nothing reads it, so the native model leaves it out; but TF1 won't restore a checkpoint without it.
+    """
+    live, unread = "SecondStageFeatureExtractor/", "FirstStageFeatureExtractor/"
+    return {
+        name.replace(live, unread, 1): value
+        for name, value in values.items()
+        if name.startswith(f"{live}resnet_v1_")
+    }
+
+
+def write_tf1_checkpoint(values: Mapping[str, np.ndarray], prefix: Path) -> None:
+    """Write arrays by TF1 name as a V2-format checkpoint, with a global_step of 0 as TF1's exporter wants."""
+    named = dict(values) | {"global_step": np.int64(0)}
+    names = sorted(named)
+    with tf.device("/CPU:0"):
+        tf.raw_ops.SaveV2(
+            prefix=str(prefix),
+            tensor_names=names,
+            shape_and_slices=[""] * len(names),
+            tensors=[tf.constant(named[name]) for name in names],
+        )
+
+
+def averages_of(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The moving averages to write beside trained values: equal to them, since they are what is served."""
+    return {
+        name + MOVING_AVERAGE: value
+        for name, value in values.items()
+        if name.rsplit("/", 1)[-1] not in _STATISTICS
+    }
+
+
+def format_reversed(result: Reversed) -> str:
+    """The result for people, as text."""
+    lines = [f"{result.variables} variables written under their TF1 names", f"  checkpoint: {result.prefix}"]
+    if result.averages:
+        lines.append(
+            f"  averages:   {result.averages}, equal to the values (eval_config.use_moving_averages)"
+        )
+    if result.proof is None:
+        lines.append("  proof:      left out")
+    else:
+        lines.append(
+            f"  proof:      raw outputs within {result.proof.max_difference_raw:.1e} of the TF1 graph on "
+            f"{result.proof.images} images, {result.proof.matched_detections} detections matched"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,54 @@
+"""What every detector has in common, whatever its number of stages."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+Groundtruth = dict[str, tf.Tensor]
+Tensors = dict[str, tf.Tensor]
+
+
+class Detector(keras.Model):
+    """A detector with TF1 semantics; `variable.path` mirrors the TF1 scope of each variable.
+
+    Subclasses give `call` (raw predictions), `preprocess`, `postprocess` and `losses`, and end their `build`
+    with `name_children`, after which all variables exist.
+
+    Attributes:
+      num_classes: without background.
+      freeze_batch_norm: use the moving statistics in training too, and leave them alone.
+      has_one_input_size: whether `preprocess` gives images of any size one size, so that they make a batch.
+    """
+
+    has_one_input_size = True
+
+    def __init__(self, *, num_classes: int, freeze_batch_norm: bool, name: str) -> None:
+        super().__init__(name=name)
+        # Keras would compile `fit` with XLA, which has no NMS of data-dependent size
+        self.supports_jit = False
+        self.num_classes = num_classes
+        self.freeze_batch_norm = freeze_batch_norm
+
+    def detect(self, images: tf.Tensor) -> Tensors:
+        """Detections in uint8 images `[B, h, w, 3]`; boxes are relative to each image's own size."""
+        return self.postprocess(self(self.preprocess(images), training=False))
+
+    def regularization_loss(self) -> tf.Tensor:
+        """Sum of the kernels' regularisation losses as slim collects them, a float32 scalar.
+
+        Frozen kernels count too, as a constant: the loss stays comparable with TF1's.
+        """
+        return tf.add_n([layer.penalty() for layer in self._flatten_layers() if hasattr(layer, "penalty")])
+
+
+def name_children(layer: keras.layers.Layer) -> None:
+    """Make every sub-layer an attribute under its own name, all the way down.
+
+    tf.train.Checkpoint follows attributes only: a Keras layer that sits in a list would be left out of the
+    checkpoint without a word.
+    """
+    for child in layer._flatten_layers(recursive=False, include_self=False):
+        if getattr(layer, child.name, None) is not child:
+            setattr(layer, child.name, child)
+        name_children(child)

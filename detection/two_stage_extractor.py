@@ -1,0 +1,24 @@
+"""The two halves of a backbone that Faster R-CNN splits: the image's features, and each proposal's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class TwoStageExtractor:
+    """A backbone's parts, each a layer in its TF1 scope.
+
+    Attributes:
+      first_stage: `FirstStageFeatureExtractor`, image `[B, H, W, 3]` -> features `[B, h, w, D]`.
+      second_stage: `SecondStageFeatureExtractor`, cropped features `[N, s, s, D]` -> `[N, t, t, E]`.
+      preprocess: float32 images of 0..255 -> the first stage's input.
+    """
+
+    first_stage: keras.layers.Layer
+    second_stage: keras.layers.Layer
+    preprocess: Callable[[tf.Tensor], tf.Tensor]

@@ -1,0 +1,81 @@
+"""Writes docs/architectures.md from the recorded proofs; with --prove, measures and records them first.
+
+`make architectures` proves: it builds each architecture with the OD API's TF1 code and converts it, which
+takes about a minute an architecture.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from detection.config.proofs import ArchitectureProof, read_proofs, write_proofs
+from detection.config.zoo import ZOO
+
+PAGE = Path(__file__).resolve().parent / "architectures.md"
+
+_HEAD = """# Architectures
+
+Which TF1 detectors Upcycle converts, and what was measured of each. `make architectures` measures again and
+writes this page; `upcycle architectures` prints the first table.
+
+```bash
+upcycle architectures
+```
+
+## Native models
+
+Each line is a small model of the architecture, built by the TF1 Object Detection API's own code with random
+weights and batch-norm statistics, saved as a checkpoint and as a frozen graph, and converted from each.
+
+- `raw`: largest difference of the raw predictions, as a part of the tensor's scale, over four pictures, from
+  uint8 to prediction. The limit is 1e-04, and it is held at every conversion of your own model too.
+- `detections`: largest difference of the final boxes and scores, and `matched` how many were compared.
+- `loss`: of a fixed batch, before and after five training steps.
+
+All variables are accounted for in each, and each is exported as a SavedModel that runs.
+
+| architecture | extractor | raw, checkpoint | raw, frozen graph | detections | matched | variables | loss |
+|---|---|---|---|---|---|---|---|
+"""
+
+_ZOO = """
+## The TF1 detection zoo
+
+`native` models convert, and the figure is their architecture's. The others are refused in one sentence that
+names the nearest architecture that works.
+
+| model | trained on | architecture | here | max difference |
+|---|---|---|---|---|
+"""
+
+
+def page(proofs: dict[str, ArchitectureProof]) -> str:
+    """docs/architectures.md."""
+    lines = [
+        f"| {proof.architecture} | `{proof.extractor}` | {proof.raw_from_checkpoint:.1e} "
+        f"| {proof.raw_from_frozen_graph:.1e} | {proof.detections:.1e} | {proof.matched_detections} "
+        f"| {proof.variables} of {proof.variables} | {proof.loss_before:.3g} to {proof.loss_after:.3g} |"
+        for proof in proofs.values()
+    ]
+    zoo = []
+    for model in ZOO:
+        proof = proofs.get(model.architecture)
+        here = f"native | {proof.raw:.1e}" if proof else "not yet | "
+        zoo.append(f"| {model.name} | {model.dataset} | {model.architecture} | {here} |")
+    return _HEAD + "\n".join(lines) + "\n" + _ZOO + "\n".join(zoo) + "\n"
+
+
+def main() -> None:
+    """Prove if asked, then write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--prove", action="store_true", help="measure every architecture again")
+    if parser.parse_args().prove:
+        from tests.parity.od_api_proof import prove_all
+
+        write_proofs(prove_all())
+    PAGE.write_text(page(read_proofs()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.checkpoint_converter.convert import Options, convert
+from components.checkpoint_converter.reverse import (
+    format_reversed,
+    reverse,
+    unread_block4,
+    write_tf1_checkpoint,
+)
+from components.checkpoint_converter.sources import read_checkpoint
+from detection.builder import build_detector
+from detection.config.pipeline_config import read_pipeline_config, write_pipeline_config
+from detection.errors import BadInput, Failed
+from detection.tf1.frozen_graph import FrozenDetector, load_frozen_graph
+from detection.tf1.oracle import write_oracle
+from detection.weights import read_weights, write_weights
+
+NAME = "ssdlite_mobilenet_v2"
+
+
+@pytest.fixture
+def converted(tf1_folder, tf1_config, tmp_path):
+    folder = tmp_path / "converted"
+    convert(tf1_config(NAME), tf1_folder(NAME), folder, [], Options(proof=False))
+    return folder
+
+
+def test_back_and_forth_gives_every_bit_again(converted, tf1_folder, tmp_path):
+    result = reverse(converted, tmp_path / "tf1" / "model.ckpt", [], proof=False)
+    assert (result.variables, result.averages, result.proof) == (404, 0, None)
+    assert sorted(os.listdir(tmp_path / "tf1")) == ["model.ckpt.data-00000-of-00001", "model.ckpt.index"]
+    before, after = read_checkpoint(tf1_folder(NAME)), read_checkpoint(tmp_path / "tf1")
+    assert set(before) == set(after)
+    assert all(
+        before[name].dtype == after[name].dtype and np.array_equal(before[name], after[name])
+        for name in before
+    )
+    assert tf.train.load_variable(result.prefix, "global_step") == 0
+
+
+def test_a_trained_detector_in_tf1s_graph_gives_equal_outputs(converted, reference, tmp_path):
+    config = read_pipeline_config(converted / "pipeline.config")
+    trained = build_detector(config.model)
+    read_weights(trained, converted / "checkpoint" / "ckpt-1")
+    random = np.random.default_rng(0)
+    for variable in trained.trainable_variables:  # as if by training
+        variable.assign(variable.numpy() * (1 + 0.02 * random.standard_normal(variable.shape)))
+    write_weights(trained, converted / "checkpoint" / "ckpt-1")
+    config.eval_config.use_moving_averages = True  # TF1 then reads the averages, which must be there
+    write_pipeline_config(config, converted / "pipeline.config")
+
+    prefix = tmp_path / "tf1" / "model.ckpt"
+    result = reverse(converted, prefix, [])
+    assert result.proof is not None and result.proof.max_difference_raw < 1e-5
+    assert result.proof.matched_detections > 0
+    trained_values = [weight for weight in trained.weights if "moving_" not in weight.path]
+    assert result.averages == len(trained_values)
+    assert f"raw outputs within {result.proof.max_difference_raw:.1e}" in format_reversed(result)
+
+    write_oracle(converted / "pipeline.config", str(prefix), tmp_path / "frozen.pb")
+    image = reference(NAME)["image"]
+    wanted = FrozenDetector(load_frozen_graph(tmp_path / "frozen.pb")).run(image)
+    found = trained.detect(tf.constant(image))
+    for key in ("detection_boxes", "detection_scores", "detection_classes", "num_detections"):
+        np.testing.assert_allclose(found[key].numpy(), wanted[key], atol=1e-4)
+
+
+def test_a_folder_that_is_none(tmp_path):
+    with pytest.raises(BadInput, match="no folder of a converted or trained detector") as error:
+        reverse(tmp_path, tmp_path / "model.ckpt", [])
+    assert "checkpoint/ and pipeline.config" in error.value.fix
+
+
+def test_a_config_of_another_model_writes_nothing(converted, tmp_path):
+    config = read_pipeline_config(converted / "pipeline.config")
+    config.model.ssd.feature_extractor.num_layers = 5
+    config.model.ssd.anchor_generator.ssd_anchor_generator.num_layers = 5
+    config.model.ssd.feature_extractor.depth_multiplier = 0.5
+    write_pipeline_config(config, converted / "pipeline.config")
+    with pytest.raises((BadInput, Failed)):
+        reverse(converted, tmp_path / "tf1" / "model.ckpt", [])
+    assert not (tmp_path / "tf1").exists()
+
+
+def test_arrays_by_name(tmp_path):
+    values = {"a/weights": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.float32(2)}
+    write_tf1_checkpoint(values, tmp_path / "model.ckpt")
+    reader = tf.train.load_checkpoint(str(tmp_path / "model.ckpt"))
+    assert set(reader.get_variable_to_shape_map()) == {"a/weights", "b", "global_step"}
+    np.testing.assert_array_equal(reader.get_tensor("a/weights"), values["a/weights"])
+
+
+def test_the_first_stages_unread_block4_is_written_for_tf1():
+    live = "SecondStageFeatureExtractor/resnet_v1_50/block4/unit_1/bottleneck_v1/conv1/weights"
+    other = "SecondStageFeatureExtractor/InceptionV2/Mixed_5a/Branch_0/Conv2d_0a_1x1/weights"
+    value = np.ones(3)
+    found = unread_block4({live: value, other: value, "Conv/weights": value})
+    assert found == {live.replace("Second", "First"): value}

@@ -1,0 +1,92 @@
+"""Graphs whose batch norms TensorFlow's own optimiser folded into the convolutions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.python.tools.optimize_for_inference_lib import optimize_for_inference
+
+from components.checkpoint_converter.convert import convert
+from components.checkpoint_converter.sources import read_checkpoint
+from components.checkpoint_converter.unfold import with_batch_norms
+from detection.builder import build_detector
+from detection.errors import BadInput
+from detection.tf1.frozen_graph import DETECTIONS, INPUT, load_frozen_graph
+
+NAME = "ssdlite_mobilenet_v2"
+CONV = "FeatureExtractor/MobilenetV2/Conv"
+
+
+@pytest.fixture
+def optimised(tf1_folder, tmp_path):
+    """The optimised graph of a model in tf1_15, by name."""
+
+    def write(name: str) -> Path:
+        graph_def = load_frozen_graph(tf1_folder(name) / "frozen_inference_graph.pb")
+        path = tmp_path / f"{name}.pb"
+        result = optimize_for_inference(graph_def, [INPUT], [*DETECTIONS], tf.uint8.as_datatype_enum)
+        path.write_bytes(result.SerializeToString())
+        return path
+
+    return write
+
+
+def test_an_equivalent_model_and_its_proof(optimised, tf1_config, tmp_path):
+    config = tf1_config(NAME)
+    config.model.ssd.freeze_batchnorm = True
+    report = convert(config, optimised(NAME), tmp_path / "out", [])
+    assert report.kind == "frozen_graph"
+    assert report.variables_loaded == report.variables_total == 404
+    assert report.proof is not None and report.proof.max_difference_raw < 2e-5
+    assert any(note.startswith("76 batch norms were folded") for note in report.notes)
+
+
+def test_scopes_that_slim_enters_twice(optimised, tf1_config):
+    config = tf1_config("embedded_ssd_mobilenet_v1")
+    config.model.ssd.freeze_batchnorm = True
+    model = build_detector(config.model)
+    variables = with_batch_norms(read_checkpoint(optimised("embedded_ssd_mobilenet_v1")), model, [])
+    assert len(variables) == len(model.weights) == 185
+
+
+def test_what_a_batch_norm_becomes(optimised, tf1_config, tf1_folder):
+    config = tf1_config(NAME)
+    config.model.ssd.freeze_batchnorm = True
+    original, folded = read_checkpoint(tf1_folder(NAME)), read_checkpoint(optimised(NAME))
+    variables = with_batch_norms(folded, build_detector(config.model), [])
+    old = {
+        leaf: original[f"{CONV}/BatchNorm/{leaf}"]
+        for leaf in ("gamma", "beta", "moving_mean", "moving_variance")
+    }
+    scale = old["gamma"] / np.sqrt(old["moving_variance"] + 1e-3)
+    np.testing.assert_allclose(
+        variables[f"{CONV}/weights"], original[f"{CONV}/weights"] * scale, rtol=1e-5, atol=1e-7
+    )
+    offset = old["beta"] - old["moving_mean"] * scale
+    np.testing.assert_allclose(variables[f"{CONV}/BatchNorm/beta"], offset, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(variables[f"{CONV}/BatchNorm/gamma"], 1)
+    np.testing.assert_allclose(variables[f"{CONV}/BatchNorm/moving_variance"] + np.float32(1e-3), 1)
+
+
+def test_training_by_batch_statistics_is_refused(optimised, tf1_config):
+    model = build_detector(tf1_config(NAME).model)
+    with pytest.raises(BadInput, match="batch norms are folded into the convolutions") as error:
+        with_batch_norms(read_checkpoint(optimised(NAME)), model, [])
+    assert "freeze_batchnorm: true" in error.value.fix
+
+
+def test_a_batch_norm_gone_without_a_trace(optimised, tf1_config):
+    config = tf1_config(NAME)
+    config.model.ssd.freeze_batchnorm = True
+    variables = read_checkpoint(optimised(NAME))
+    del variables.folded[CONV]
+    with pytest.raises(BadInput, match=f"the batch norm {CONV}/BatchNorm was folded"):
+        with_batch_norms(variables, build_detector(config.model), [])
+
+
+def test_a_graph_that_was_not_optimised_is_left_alone(tf1_folder):
+    variables = read_checkpoint(tf1_folder(NAME) / "frozen_inference_graph.pb")
+    assert with_batch_norms(variables, None, []) is variables

@@ -1,0 +1,33 @@
+"""docs/architectures.md is what the recorded proofs and the list of zoo models say."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from detection.config.architectures import SUPPORTED
+from detection.config.proofs import read_proofs
+from detection.config.zoo import ZOO
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+spec = importlib.util.spec_from_file_location("generate_architectures", DOCS / "generate_architectures.py")
+assert spec and spec.loader
+generate = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(generate)
+
+
+def test_page_is_current() -> None:
+    page = (DOCS / "architectures.md").read_text(encoding="utf-8")
+    assert page == generate.page(read_proofs())
+    assert "| ssd_mobilenet_v1_coco | COCO | ssd_mobilenet_v1 | native | " in page
+    assert "| rfcn_resnet101_coco | COCO | rfcn_resnet101 | not yet | " in page
+
+
+def test_every_zoo_model_is_named_once() -> None:
+    names = [model.name for model in ZOO]
+    assert len(names) == len(set(names)) == 45
+
+
+def test_every_proof_is_of_a_supported_extractor() -> None:
+    for proof in read_proofs().values():
+        assert proof.extractor in SUPPORTED

@@ -1,0 +1,164 @@
+"""TF1 detectors of any pipeline.config: built by the OD API's TF1 code, with random weights.
+
+The graph is built in a child process, because that code switches its process to TF1 behaviour. Its values
+make a useful test: kernels keep the scale of the activations, batch norm's statistics are near those of a
+picture (and not 0 and 1), and the predictors' outputs are spread out, so that there are detections.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+PREDICTORS = ("ClassPredictor", "BoxEncodingPredictor", "BoxPredictor")
+LIKELY_SCORE = 0.3
+
+
+@dataclass(frozen=True)
+class TF1Detector:
+    """The files of one model."""
+
+    config: Path
+    checkpoint: Path
+    frozen_graph: Path
+
+
+def write_detector(config: str, folder: Path, seed: int = 1) -> TF1Detector:
+    """Build the detector of a TrainEvalPipelineConfig text in `folder`: checkpoint and frozen graph."""
+    detector = TF1Detector(
+        folder / "pipeline.config", folder / "model.ckpt", folder / "frozen_inference_graph.pb"
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    detector.config.write_text(config)
+    child = subprocess.run(
+        [sys.executable, str(Path(__file__).resolve()), str(folder), str(seed)],
+        env=os.environ
+        | {
+            "TF_USE_LEGACY_KERAS": "1",
+            "PYTHONPATH": str(ROOT),
+            "CUDA_VISIBLE_DEVICES": "",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert child.returncode == 0, child.stderr[-3000:]
+    return detector
+
+
+def _initial(name: str, shape: list[int], random: np.random.Generator) -> np.ndarray:
+    leaf = name.rsplit("/", 1)[-1]
+    if leaf == "gamma":
+        return random.uniform(0.5, 1.0, shape)
+    if leaf == "beta":  # most channels on the linear part of a ReLU6, a few clipped at either end
+        return random.normal(1.0, 1.0, shape)
+    if leaf in ("biases", "bias"):
+        return random.normal(0.0, 0.1, shape)
+    if leaf == "moving_variance":
+        return random.uniform(0.5, 1.5, shape)
+    if leaf == "moving_mean":
+        return random.normal(0.0, 0.3, shape)
+    inputs = shape[:2] if leaf == "depthwise_weights" else shape[:-1]
+    return random.normal(0.0, 1 / np.sqrt(np.prod(inputs)), shape)
+
+
+class _Calibration:
+    """Sets variables by what the graph computes from one picture."""
+
+    def __init__(self, session: Any, image: np.ndarray, random: np.random.Generator) -> None:
+        import tensorflow.compat.v1 as tf
+
+        self._session, self._feed, self._random = session, {"image_tensor:0": image}, random
+        self._variables = {variable.op.name: variable for variable in tf.global_variables()}
+        self._operations = session.graph.get_operations()
+
+    def _variable(self, tensor: Any) -> str:
+        return tensor.op.name.removesuffix("/read").removesuffix("/ReadVariableOp")
+
+    def _get(self, name: str) -> np.ndarray:
+        return self._session.run(self._variables[name])
+
+    def _set(self, name: str, value: np.ndarray) -> None:
+        self._variables[name].load(value.astype(np.float32), self._session)
+
+    def batch_norms(self) -> None:
+        """Statistics near those of the picture, layer by layer, as each layer's depend on those before it."""
+        for operation in self._operations:
+            if not operation.type.startswith("FusedBatchNorm"):
+                continue
+            mean_name, variance_name = map(self._variable, operation.inputs[3:5])
+            values = self._session.run(operation.inputs[0], self._feed)
+            values = values.reshape(-1, values.shape[-1])
+            variance = 0.7 * values.var(0) + 0.3 * values.var() + 1e-3
+            mean = values.mean(0) if len(values) > 1 else np.zeros_like(variance)
+            mean = mean + self._random.normal(0, 0.3, variance.shape) * np.sqrt(variance)
+            self._set(mean_name, mean)
+            self._set(variance_name, variance * self._random.uniform(0.6, 1.6, variance.shape))
+
+    def predictors(self) -> None:
+        """Outputs of the prediction convolutions with deviation 1, and scores of which few are likely."""
+        for operation in self._operations:
+            if operation.type not in ("Conv2D", "MatMul"):
+                continue
+            kernel = self._variable(operation.inputs[1])
+            bias = f"{kernel.rsplit('/', 1)[0]}/biases"
+            if bias not in self._variables or kernel.split("/")[-2] not in PREDICTORS:
+                continue
+            values = self._session.run(operation.outputs[0], self._feed)
+            scale = 1 / max(float(values.std()), 1e-6)
+            self._set(kernel, self._get(kernel) * scale)
+            self._set(bias, self._random.normal(0, 0.3, self._get(bias).shape) - scale * values.mean())
+        self._move_scores()
+
+    def _move_scores(self, candidates: int = 30) -> None:
+        from detection.tf1.graph_structure import find_raw_tensors
+
+        raw = find_raw_tensors(self._session.graph.as_graph_def())
+        if raw is None:
+            return
+        logits = self._session.run(raw.class_predictions_with_background, self._feed)
+        least = np.sort(logits[..., 1:].ravel())[-candidates]
+        for name in self._variables:
+            if name.endswith("ClassPredictor/biases"):
+                self._set(name, self._get(name) + np.log(LIKELY_SCORE / (1 - LIKELY_SCORE)) - least)
+
+
+def _write(folder: Path, seed: int) -> None:
+    from detection.tf1 import compat
+
+    compat.install()
+    import tensorflow.compat.v1 as tf
+
+    from components.checkpoint_converter.proof_images import proof_images
+    from detection.config.pipeline_config import read_pipeline_config
+    from detection.tf1.oracle import build_graph, write_frozen
+
+    random = np.random.default_rng(seed)
+    config = tf.ConfigProto()
+    config.graph_options.rewrite_options.disable_meta_optimizer = True  # a rewrite for each layer's run
+    with tf.Graph().as_default() as graph, tf.Session(graph=graph, config=config) as session:
+        build_graph(read_pipeline_config(folder / "pipeline.config"))
+        for variable in tf.global_variables():
+            shape = variable.shape.as_list()
+            variable.load(_initial(variable.op.name, shape, random).astype(np.float32), session)
+        calibration = _Calibration(session, proof_images([])[0][0][None], random)
+        calibration.batch_norms()
+        calibration.predictors()
+        tf.train.Saver().save(session, str(folder / "model.ckpt"), write_meta_graph=False)
+        write_frozen(session, folder / "frozen_inference_graph.pb")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("seed", type=int)
+    arguments = parser.parse_args()
+    _write(arguments.folder, arguments.seed)
