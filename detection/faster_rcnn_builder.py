@@ -40,7 +40,7 @@ _MODEL = "model.faster_rcnn"
 _BOX_CODER = FasterRcnnBoxCoder()  # not in the config: the OD API's scales are fixed for Faster R-CNN
 # fields that change what the model computes, and the only value there is code for
 _ONLY: tuple[tuple[str, Any, str], ...] = (
-    ("number_of_stages", 2, "Mask R-CNN and bare region proposals have no native model"),
+    ("number_of_stages", 2, "bare region proposals have no native model: set number_of_stages: 2"),
     ("use_combined_nms_in_first_stage", False, "remove the line"),
     ("use_static_shapes_for_eval", False, "remove the line"),
 )
@@ -57,12 +57,12 @@ def build_faster_rcnn(
     classes = config.num_classes if num_classes is None else num_classes
     if classes < 1:
         raise BadInput(f"num_classes is {classes}", f"{_MODEL}.num_classes", "set it to the label map's size")
+    _refuse_relatives(config)
     for field, value, fix in _ONLY:
         if getattr(config, field) != value:
             raise BadInput(f"{field}: {getattr(config, field)} is not supported", f"{_MODEL}.{field}", fix)
-    for field in ("context_config", "hard_example_miner"):
-        if config.HasField(field):
-            raise BadInput(f"{field} is not supported", f"{_MODEL}.{field}", "remove it")
+    if config.HasField("hard_example_miner"):
+        raise BadInput("hard_example_miner is not supported", f"{_MODEL}.hard_example_miner", "remove it")
     if config.feature_extractor.HasField("fpn"):
         raise BadInput("fpn is not supported", f"{_MODEL}.feature_extractor.fpn", "TF1 had no such model")
     where = f"{_MODEL}.second_stage_post_processing"
@@ -103,6 +103,29 @@ def build_faster_rcnn(
     detector = FasterRCNN(extractor=extractor, parts=parts, num_classes=classes)
     detector.build()
     return detector
+
+
+def _refuse_relatives(config: Any) -> None:
+    """BadInput for the architectures that share the proto with Faster R-CNN, by their names."""
+    predictor = config.second_stage_box_predictor
+    relatives = (
+        ("R-FCN", "second_stage_box_predictor", predictor.HasField("rfcn_box_predictor")),
+        (
+            "Mask R-CNN",
+            "second_stage_box_predictor.mask_rcnn_box_predictor.predict_instance_masks",
+            predictor.mask_rcnn_box_predictor.predict_instance_masks,
+        ),
+        ("Mask R-CNN", "number_of_stages", config.number_of_stages == 3),
+        ("Context R-CNN", "context_config", config.HasField("context_config")),
+    )
+    for name, field, found in relatives:
+        if found:
+            raise BadInput(
+                f"{name} has no native model",
+                f"{_MODEL}.{field}",
+                f"the nearest that works is {config.feature_extractor.type} as a plain Faster R-CNN:"
+                " take a checkpoint and a pipeline.config of it",
+            )
 
 
 def _resizer(config: Any) -> FixedShapeResizer | KeepAspectRatioResizer:
@@ -154,9 +177,8 @@ def _second_stage(config: Any) -> SecondStageParams:
     if kind != "mask_rcnn_box_predictor":
         raise BadInput(f"{kind or 'no box predictor'} is not supported", where, "use mask_rcnn_box_predictor")
     predictor = config.second_stage_box_predictor.mask_rcnn_box_predictor
-    for field in ("predict_instance_masks", "predict_keypoints"):
-        if getattr(predictor, field):
-            raise BadInput(f"{field} is not supported", f"{where}.{kind}.{field}", "remove the line")
+    if predictor.predict_keypoints:
+        raise BadInput("predict_keypoints is not supported", f"{where}.{kind}", "remove the line")
     hyperparams = conv_hyperparams(predictor.fc_hyperparams, f"{where}.{kind}.fc_hyperparams")
     if hyperparams.batch_norm is not None:
         raise BadInput(

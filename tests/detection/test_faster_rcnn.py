@@ -140,6 +140,24 @@ def test_refuses_what_has_no_native_model(old: str, new: str, where: str) -> Non
     assert where in refused.value.where
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "name"),
+    [
+        ("mask_rcnn_box_predictor {", "mask_rcnn_box_predictor { predict_instance_masks: true", "Mask R-CNN"),
+        ("num_classes: 3", "num_classes: 3 number_of_stages: 3", "Mask R-CNN"),
+        ("num_classes: 3", "num_classes: 3 context_config { }", "Context R-CNN"),
+        ("num_classes: 3", "num_classes: 3", "R-FCN"),
+    ],
+)
+def test_refuses_a_relative_and_names_the_nearest(old: str, new: str, name: str) -> None:
+    config = config_of(faster_rcnn("faster_rcnn_inception_v2").replace(old, new))
+    if name == "R-FCN":
+        config.second_stage_box_predictor.rfcn_box_predictor.crop_height = 9
+    with pytest.raises(BadInput, match=f"^{name} has no native model") as refused:
+        build_faster_rcnn(config)
+    assert "faster_rcnn_inception_v2 as a plain Faster R-CNN" in refused.value.fix
+
+
 def test_an_extractor_without_a_native_model_is_refused() -> None:
     model_config = parse_pipeline_config(faster_rcnn("faster_rcnn_nas"), "test").model
     with pytest.raises(BadInput, match="faster_rcnn_nas"):
