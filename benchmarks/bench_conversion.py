@@ -22,18 +22,11 @@ ROUNDS = 3
 
 def write_source(prefix: Path) -> float:
     """Write the demo model's variables as a TF1 checkpoint; its size in MB."""
-    import tensorflow as tf
-
+    from components.checkpoint_converter.reverse import write_tf1_checkpoint
     from detection.tf1.frozen_graph import frozen_variables, load_frozen_graph
 
     variables = frozen_variables(load_frozen_graph(demo_graph()))
-    names = sorted(variables)
-    tf.raw_ops.SaveV2(
-        prefix=str(prefix),
-        tensor_names=names,
-        shape_and_slices=[""] * len(names),
-        tensors=[tf.constant(variables[name]) for name in names],
-    )
+    write_tf1_checkpoint(variables, prefix)
     return sum(value.nbytes for value in variables.values()) / 1e6
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Any
 
@@ -14,7 +13,7 @@ from detection import (
     predictor_builder,
 )
 from detection.box_coder import FasterRcnnBoxCoder
-from detection.config.architectures import pyramid_that_does_not_halve
+from detection.config.architectures import nearest_supported, pyramid_that_does_not_halve
 from detection.detector import Detector
 from detection.errors import BadInput
 from detection.hyperparams import enum_name
@@ -90,11 +89,10 @@ def block_of(variable_name: str) -> str:
 
 
 def _unsupported(found: str, where: str) -> BadInput:
-    nearest = difflib.get_close_matches(found, SUPPORTED, n=1, cutoff=0.0)[0]
     return BadInput(
         f"the architecture {found} has no native model",
         where,
-        f"the nearest supported one is {nearest} (supported: {', '.join(SUPPORTED)})",
+        f"the nearest supported one is {nearest_supported(found)} (supported: {', '.join(SUPPORTED)})",
     )
 
 

@@ -12,13 +12,13 @@ Tensors = dict[str, tf.Tensor]
 class Detector(keras.Model):
     """A detector with TF1 semantics; `variable.path` mirrors the TF1 scope of each variable.
 
-    Subclasses give `call` (raw predictions), `preprocess`, `postprocess` and `losses`, and end their `build`
-    with `name_children`, after which all variables exist.
+    Subclasses give `call` (raw predictions), `preprocess`, `postprocess` and `compute_losses`, and end
+    their `build` with `name_children`, after which all variables exist.
 
     Attributes:
-      num_classes: without background.
-      freeze_batch_norm: use the moving statistics in training too, and leave them alone.
-      has_one_input_size: whether `preprocess` gives images of any size one size, so that they make a batch.
+        num_classes: without background.
+        freeze_batch_norm: use the moving statistics in training too, and leave them alone.
+        has_one_input_size: whether `preprocess` gives images of any size one size, so that they make a batch.
     """
 
     has_one_input_size = True

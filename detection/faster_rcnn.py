@@ -157,7 +157,9 @@ class FasterRCNN(Detector):
         """Detections from raw predictions; see SecondStagePostprocessor for what comes out."""
         return self._parts.postprocessor(predictions)
 
-    def losses(self, preprocessed: tf.Tensor, groundtruth: Groundtruth, training: bool = False) -> Tensors:
+    def compute_losses(
+        self, preprocessed: tf.Tensor, groundtruth: Groundtruth, training: bool = False
+    ) -> Tensors:
         """Both stages' losses on preprocessed images; see FasterRcnnLoss for the groundtruth and the names.
 
         In training the second stage sees a sample of the proposals, balanced by what they overlap.

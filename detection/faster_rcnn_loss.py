@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from detection.detector import Groundtruth, Tensors
 from detection.losses import AnchorLoss, smooth_l1, softmax_cross_entropy
 from detection.rpn import Proposals
 from detection.sampler import BalancedSampler, content_seed
 from detection.target_assigner import TargetAssigner
-
-Groundtruth = dict[str, tf.Tensor]
-Tensors = dict[str, tf.Tensor]
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,11 @@ import tensorflow as tf
 
 from detection import boxes as box_ops
 from detection.box_coder import FasterRcnnBoxCoder
+from detection.detector import Tensors
 from detection.hyperparams import ConvHyperparams
 from detection.nms import MulticlassNms
 from detection.postprocess import LABEL_ID_OFFSET, SCORE_CONVERTERS
 from detection.rpn import normalized
-
-Tensors = dict[str, tf.Tensor]
 
 
 class FullyConnected(keras.layers.Layer):

@@ -87,6 +87,8 @@ class SSD(Detector):
         """ "localization_loss" and "classification_loss", scalars; see DetectionLoss for the groundtruth."""
         return self._detection_loss(tf.constant(self.anchors), predictions, groundtruth)
 
-    def losses(self, preprocessed: tf.Tensor, groundtruth: Groundtruth, training: bool = False) -> Tensors:
+    def compute_losses(
+        self, preprocessed: tf.Tensor, groundtruth: Groundtruth, training: bool = False
+    ) -> Tensors:
         """The losses of the predictions for preprocessed images, as compute_detection_losses gives them."""
         return self.compute_detection_losses(self(preprocessed, training=training), groundtruth)

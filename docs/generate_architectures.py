@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from detection.config.proofs import ArchitectureProof, read_proofs, write_proofs
-from detection.config.zoo import ZOO
+from pipelines.architectures.proofs import ArchitectureProof, read_proofs, write_proofs
+from pipelines.architectures.zoo import ZOO
 
 PAGE = Path(__file__).resolve().parent / "architectures.md"
 

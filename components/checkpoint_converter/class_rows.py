@@ -57,23 +57,13 @@ def match_classes(old: LabelMap | None, new: LabelMap | None, before: int, after
 
 def no_classes(new: LabelMap | None, after: int) -> ClassHead:
     """For a checkpoint without a class head: every class of the model starts fresh."""
-    rows = [
-        ClassRow(id=class_id, name=new.name_of(class_id) if new else f"class_{class_id}", source_id=None)
-        for class_id in range(1, after + 1)
-    ]
+    rows = _numbered_rows(new, after, carried=False)
     return ClassHead(how="none", classes_before=after, classes_after=after, rows=rows, left_behind=[])
 
 
 def _without_names(new: LabelMap | None, before: int, after: int) -> ClassHead:
     same = before == after
-    rows = [
-        ClassRow(
-            id=class_id,
-            name=new.name_of(class_id) if new else f"class_{class_id}",
-            source_id=class_id if same else None,
-        )
-        for class_id in range(1, after + 1)
-    ]
+    rows = _numbered_rows(new, after, carried=same)
     left = [] if same else [f"class_{class_id}" for class_id in range(1, before + 1)]
     return ClassHead(
         how="id" if same else "fresh",
@@ -82,6 +72,18 @@ def _without_names(new: LabelMap | None, before: int, after: int) -> ClassHead:
         rows=rows,
         left_behind=left,
     )
+
+
+def _numbered_rows(new: LabelMap | None, after: int, carried: bool) -> list[ClassRow]:
+    """A row for each id of the model, from the same id of the checkpoint if `carried`."""
+    return [
+        ClassRow(
+            id=class_id,
+            name=new.name_of(class_id) if new else f"class_{class_id}",
+            source_id=class_id if carried else None,
+        )
+        for class_id in range(1, after + 1)
+    ]
 
 
 def _require_fit(labels: LabelMap, classes: int, whose: str) -> None:

@@ -11,6 +11,7 @@ from components.checkpoint_converter.proof_stages import (
     DETECTIONS,
     TOLERANCE,
     Stage,
+    Tally,
     failure,
     first_difference,
     matched,
@@ -52,15 +53,13 @@ def prove(
             predictions = model(model.preprocess(image), training=False)
             return {name: predictions[name] for name in RAW} | model.postprocess(predictions)
 
-    raw = boxes = scores = 0.0
-    pairs = 0
+    tally = Tally()
     for number, image in enumerate(images, start=1):
         reference = oracle.run(image[None])
         converted = {name: value.numpy() for name, value in detect(image[None]).items()}
         worst = max(relative_difference(reference[name], converted[name]) for name in RAW)
         if worst > TOLERANCE:
             raise _difference_found(model, oracle, image, number, reference, converted)
-        raw = max(raw, worst)
         found = matched(reference, converted, score_threshold)
         if found.unmatched:
             # An overlap at the NMS threshold can fall either way by rounding. Then the post-processing itself
@@ -69,19 +68,8 @@ def prove(
             replayed = matched(reference, {name: again[name].numpy() for name in DETECTIONS}, score_threshold)
             if replayed.unmatched:
                 raise failure("postprocessing", number, "; ".join(found.unmatched[:3]))
-        pairs += found.pairs
-        boxes = max(boxes, found.max_difference_boxes)
-        scores = max(scores, found.max_difference_scores)
-    return Proof(
-        images=len(images),
-        image_source=image_source,
-        max_difference_raw=raw,
-        max_difference_boxes=boxes,
-        max_difference_scores=scores,
-        matched_detections=pairs,
-        tolerance=TOLERANCE,
-        passed=True,
-    )
+        tally.add(worst, found)
+    return tally.passed(image_source)
 
 
 def stages(model: Any, oracle: FrozenDetector, image: np.ndarray) -> list[Stage]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from components.checkpoint_converter.match import Matched, match_detections
+from components.checkpoint_converter.report import Proof
 from detection.errors import Failed
 
 TOLERANCE = 1e-4
@@ -27,6 +28,38 @@ class Stage:
     def difference(self) -> float:
         """Largest absolute difference, relative to the largest absolute value of the TF1 tensor."""
         return relative_difference(self.reference, self.converted)
+
+
+@dataclass
+class Tally:
+    """The largest differences so far, over the proof's images."""
+
+    images: int = 0
+    raw: float = 0.0
+    boxes: float = 0.0
+    scores: float = 0.0
+    pairs: int = 0
+
+    def add(self, raw: float, found: Matched) -> None:
+        """Count one image: its largest raw difference and its paired detections."""
+        self.images += 1
+        self.raw = max(self.raw, raw)
+        self.boxes = max(self.boxes, found.max_difference_boxes)
+        self.scores = max(self.scores, found.max_difference_scores)
+        self.pairs += found.pairs
+
+    def passed(self, image_source: str) -> Proof:
+        """The proof, of which no image failed."""
+        return Proof(
+            images=self.images,
+            image_source=image_source,
+            max_difference_raw=self.raw,
+            max_difference_boxes=self.boxes,
+            max_difference_scores=self.scores,
+            matched_detections=self.pairs,
+            tolerance=TOLERANCE,
+            passed=True,
+        )
 
 
 def relative_difference(reference: np.ndarray, converted: np.ndarray) -> float:

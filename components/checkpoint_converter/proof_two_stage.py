@@ -14,6 +14,7 @@ from components.checkpoint_converter.proof_stages import (
     DETECTIONS,
     TOLERANCE,
     Stage,
+    Tally,
     failure,
     first_difference,
     matched,
@@ -47,8 +48,7 @@ def prove_two_stage(
     score_threshold: float,
 ) -> Proof:
     """As `prove`, for a two-stage detector whose TF1 graph has these `tensors`."""
-    raw = boxes = scores = 0.0
-    pairs = 0
+    tally = Tally()
     for number, image in enumerate(images, start=1):
         reference = _reference(oracle, tensors, image)
         with tf.device("/CPU:0"):  # a GPU's TF32 convolutions are coarser than the tolerance
@@ -58,27 +58,16 @@ def prove_two_stage(
             for name, block in _BLOCKS.items()
             if name in reference
         ]
-        raw = max(raw, *(stage.difference for stage in compared))
-        if raw > TOLERANCE:
+        worst = max(stage.difference for stage in compared)
+        if worst > TOLERANCE:
             raise first_difference(compared, number)
         found = matched(reference, converted, score_threshold)
         if found.unmatched:
             found = _replayed(model, reference, converted, score_threshold)
         if found.unmatched:
             raise failure("postprocessing", number, "; ".join(found.unmatched[:3]))
-        pairs += found.pairs
-        boxes = max(boxes, found.max_difference_boxes)
-        scores = max(scores, found.max_difference_scores)
-    return Proof(
-        images=len(images),
-        image_source=image_source,
-        max_difference_raw=raw,
-        max_difference_boxes=boxes,
-        max_difference_scores=scores,
-        matched_detections=pairs,
-        tolerance=TOLERANCE,
-        passed=True,
-    )
+        tally.add(worst, found)
+    return tally.passed(image_source)
 
 
 def _reference(oracle: FrozenDetector, tensors: TwoStageTensors, image: np.ndarray) -> Arrays:

@@ -116,7 +116,7 @@ class DetectorTrainer(keras.Model):
     def _detection_losses(
         self, images: tf.Tensor, groundtruth: dict[str, tf.Tensor], training: bool
     ) -> dict[str, tf.Tensor]:
-        losses = dict(self.detector.losses(images, groundtruth, training=training))
+        losses = dict(self.detector.compute_losses(images, groundtruth, training=training))
         if self.regularize:
             losses["regularization_loss"] = self.detector.regularization_loss()
         return {"loss": tf.add_n(list(losses.values())), **losses}

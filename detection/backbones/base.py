@@ -15,7 +15,8 @@ class Backbone(keras.layers.Layer):
 
     slim put the smaller feature maps that SSD grows from the last endpoint in the backbone's scope
     (`MobilenetV2/Conv_1`, `MobilenetV2/layer_19_1_Conv2d_2_1x1_256`), so one layer owns both. `neck`, a
-    feature pyramid, then turns these maps into the detector's. Subclasses give `endpoints`.
+    feature pyramid, then turns these maps into the detector's. Subclasses fill `trunk`, layers one after
+    another with slim's endpoints as names, or give `endpoints` where a layer has more than one.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Backbone(keras.layers.Layer):
             min_depth=min_depth,
             hyperparams=feature_map_hyperparams,
         )
+        self.trunk: list[keras.layers.Layer] = []
         self.neck = neck
 
     def preprocess(self, images: tf.Tensor) -> tf.Tensor:
@@ -44,7 +46,12 @@ class Backbone(keras.layers.Layer):
 
     def endpoints(self, images: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
         """Activations by slim's endpoint name, from preprocessed images `[B, H, W, 3]`."""
-        raise NotImplementedError
+        found = {}
+        features = images
+        for layer in self.trunk:
+            features = layer(features, training=training)
+            found[layer.name] = features
+        return found
 
     def call(self, images: tf.Tensor, training: bool = False) -> list[tf.Tensor]:
         """Feature maps, finest first, each `[B, h, w, C]`; `training` is batch norm's."""

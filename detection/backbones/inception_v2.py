@@ -166,18 +166,10 @@ class InceptionV2(Backbone):
             min_depth=min_depth,
             feature_map_hyperparams=hyperparams,
         )
-        self.layers = inception_v2_layers(
+        self.trunk = inception_v2_layers(
             "Conv2d_1a_7x7",
             ENDPOINTS[-1],
             depth_multiplier=depth_multiplier,
             min_depth=min_depth,
             hyperparams=hyperparams,
         )
-
-    def endpoints(self, images: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
-        found = {}
-        features = images
-        for layer in self.layers:
-            features = layer(features, training=training)
-            found[layer.name] = features
-        return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import keras
-import tensorflow as tf
 
 from detection.backbones.base import Backbone
 from detection.feature_maps import FeatureMapLayout
@@ -95,12 +94,4 @@ class MobilenetV1(Backbone):
             convs.append(Conv(depth(nominal), 1, hyperparams=hyperparams, name=f"Conv2d_{index}_pointwise"))
             if convs[-1].name == layout.from_layers[-1]:
                 break  # TF1 goes on to Conv2d_13 whether or not anything reads it
-        self.convs = convs
-
-    def endpoints(self, images: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
-        found = {}
-        features = images
-        for conv in self.convs:
-            features = conv(features, training=training)
-            found[conv.name] = features
-        return found
+        self.trunk = convs

@@ -145,7 +145,7 @@ class ResnetV1(Backbone):
             neck=neck,
         )
         # slim builds block4 even where the pyramid ends below it; no gradient reaches it there
-        self.layers = resnet_v1_layers(
+        self.trunk = resnet_v1_layers(
             architecture,
             last=layout.from_layers[-1],
             hyperparams=hyperparams,
@@ -157,11 +157,3 @@ class ResnetV1(Backbone):
     def preprocess(self, images: tf.Tensor) -> tf.Tensor:
         """The channels' means subtracted, no scaling."""
         return subtract_channel_means(images)
-
-    def endpoints(self, images: tf.Tensor, training: bool) -> dict[str, tf.Tensor]:
-        found = {}
-        features = images
-        for layer in self.layers:
-            features = layer(features, training=training)
-            found[layer.name] = features
-        return found

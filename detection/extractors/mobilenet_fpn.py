@@ -9,9 +9,9 @@ from typing import Any
 
 from detection.backbones import mobilenet_v1 as v1
 from detection.backbones import mobilenet_v2 as v2
+from detection.extractors.pyramid import pyramid, pyramid_layout
 from detection.feature_extractor import FeatureExtractor
-from detection.feature_maps import FeatureMapLayout
-from detection.fpn import FeaturePyramid, backbone_levels
+from detection.fpn import FeaturePyramid
 from detection.hyperparams import ConvHyperparams, conv_hyperparams
 
 _WHERE = "model.ssd.feature_extractor"
@@ -22,7 +22,7 @@ def mobilenet_v1_fpn(config: Any) -> FeatureExtractor:
     feature_maps = conv_hyperparams(config.conv_hyperparams, f"{_WHERE}.conv_hyperparams")
     override = config.override_base_feature_extractor_hyperparams
     backbone = v1.MobilenetV1(
-        layout=_layout(config, v1.PYRAMID_ENDPOINTS),
+        layout=pyramid_layout(config, v1.PYRAMID_ENDPOINTS),
         depth_multiplier=config.depth_multiplier,
         min_depth=config.min_depth,
         hyperparams=feature_maps if override else v1.SLIM_HYPERPARAMS,
@@ -30,7 +30,7 @@ def mobilenet_v1_fpn(config: Any) -> FeatureExtractor:
         regularize_depthwise=True,
         use_explicit_padding=config.use_explicit_padding,
         top_depths=(512, 256) if config.use_depthwise else (1024, 1024),
-        neck=_pyramid(config, feature_maps, last_layer=13),
+        neck=_pyramid(config, feature_maps, first=14),
     )
     return FeatureExtractor(backbone, config.pad_to_multiple)
 
@@ -40,7 +40,7 @@ def mobilenet_v2_fpn(config: Any) -> FeatureExtractor:
     feature_maps = conv_hyperparams(config.conv_hyperparams, f"{_WHERE}.conv_hyperparams")
     override = config.override_base_feature_extractor_hyperparams
     backbone = v2.MobilenetV2(
-        layout=_layout(config, v2.PYRAMID_ENDPOINTS),
+        layout=pyramid_layout(config, v2.PYRAMID_ENDPOINTS),
         depth_multiplier=config.depth_multiplier,
         min_depth=config.min_depth,
         hyperparams=v2.overridden_hyperparams(feature_maps) if override else v2.SLIM_HYPERPARAMS,
@@ -48,24 +48,17 @@ def mobilenet_v2_fpn(config: Any) -> FeatureExtractor:
         regularize_depthwise=override,
         use_explicit_padding=config.use_explicit_padding,
         top_depth=256 if config.use_depthwise else 1280,
-        neck=_pyramid(config, feature_maps, last_layer=19),
+        neck=_pyramid(config, feature_maps, first=20),
     )
     return FeatureExtractor(backbone, config.pad_to_multiple)
 
 
-def _layout(config: Any, endpoints: tuple[str, ...]) -> FeatureMapLayout:
-    levels = backbone_levels(config.fpn.min_level, config.fpn.max_level, f"{_WHERE}.fpn")
-    return FeatureMapLayout(tuple(endpoints[level - 2] for level in levels), (), ())
-
-
-def _pyramid(config: Any, hyperparams: ConvHyperparams, last_layer: int) -> FeaturePyramid:
-    fpn = config.fpn
-    levels = backbone_levels(fpn.min_level, fpn.max_level, f"{_WHERE}.fpn")
-    return FeaturePyramid(
-        depth=max(int(fpn.additional_layer_depth * config.depth_multiplier), config.min_depth),
-        num_maps=len(levels),
-        coarse_names=[f"bottom_up_Conv2d_{last_layer + n}" for n in range(1, fpn.max_level - levels[-1] + 1)],
-        hyperparams=hyperparams,
+def _pyramid(config: Any, hyperparams: ConvHyperparams, first: int) -> FeaturePyramid:
+    return pyramid(
+        config,
+        hyperparams,
+        "bottom_up_Conv2d_",
+        first=first,
         use_depthwise=config.use_depthwise,
         use_explicit_padding=config.use_explicit_padding,
     )

@@ -6,9 +6,8 @@ from typing import Any
 
 from detection.backbones import resnet_v1
 from detection.errors import BadInput
+from detection.extractors.pyramid import pyramid, pyramid_layout
 from detection.feature_extractor import FeatureExtractor
-from detection.feature_maps import FeatureMapLayout
-from detection.fpn import FeaturePyramid, backbone_levels
 from detection.hyperparams import conv_hyperparams
 
 _WHERE = "model.ssd.feature_extractor"
@@ -35,24 +34,16 @@ def _resnet_fpn(architecture: str, config: Any) -> FeatureExtractor:
         raise BadInput(
             "a ResNet has no use_explicit_padding", f"{_WHERE}.use_explicit_padding", "remove the line"
         )
-    fpn = config.fpn
-    levels = backbone_levels(fpn.min_level, fpn.max_level, f"{_WHERE}.fpn")
     hyperparams = conv_hyperparams(config.conv_hyperparams, f"{_WHERE}.conv_hyperparams")
     override = config.override_base_feature_extractor_hyperparams
-    pyramid = FeaturePyramid(
-        depth=max(int(fpn.additional_layer_depth * config.depth_multiplier), config.min_depth),
-        num_maps=len(levels),
-        coarse_names=[f"bottom_up_block{level}" for level in range(levels[-1], fpn.max_level)],
-        hyperparams=hyperparams,
-    )
     backbone = resnet_v1.ResnetV1(
         architecture,
-        layout=FeatureMapLayout(tuple(resnet_v1.BLOCKS[level - 2] for level in levels), (), ()),
+        layout=pyramid_layout(config, resnet_v1.BLOCKS),
         depth_multiplier=config.depth_multiplier,
         min_depth=config.min_depth,
         hyperparams=(
             resnet_v1.overridden_hyperparams(hyperparams) if override else resnet_v1.SLIM_HYPERPARAMS
         ),
-        neck=pyramid,
+        neck=pyramid(config, hyperparams, "bottom_up_block"),
     )
     return FeatureExtractor(backbone, config.pad_to_multiple)

@@ -79,7 +79,7 @@ def find_raw_tensors(graph_def: tf.compat.v1.GraphDef) -> RawTensors | None:
     return RawTensors(
         box_encodings=f"{boxes[0]}:0",
         class_predictions_with_background=f"{classes[0]}:0",
-        preprocessed=_preprocessed(graph),
+        preprocessed=preprocessed_image(graph, EXTRACTOR),
         feature_maps=_feature_maps(graph),
     )
 
@@ -97,10 +97,11 @@ def _upstream(graph: Graph, start: str, limit: int = 400) -> set[str]:
     return set(seen)
 
 
-def _preprocessed(graph: Graph) -> str | None:
+def preprocessed_image(graph: Graph, extractor: str) -> str | None:
+    """The tensor that a feature extractor's scope reads from the preprocessor; None if it is not one."""
     images = [
         name
-        for name in graph.entering(lambda name: name.startswith(EXTRACTOR))
+        for name in graph.entering(lambda name: name.startswith(extractor))
         if name.startswith("Preprocessor/") and graph.nodes[name].op != "Const"
     ]
     return f"{images[0]}:0" if len(images) == 1 else None

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import tensorflow as tf
 
-from detection.tf1.graph_structure import Graph, producer
+from detection.tf1.graph_structure import Graph, preprocessed_image, producer
 
 _EXTRACTOR = "FirstStageFeatureExtractor/"
 
@@ -50,7 +50,7 @@ def find_two_stage_tensors(graph_def: tf.compat.v1.GraphDef) -> TwoStageTensors 
     features, proposals = (producer(edge) for edge in crops[0].input[:2])
     rpn_boxes, objectness, boxes, classes = (f"{name}:0" for name in heads)
     return TwoStageTensors(
-        preprocessed=_preprocessed(graph),
+        preprocessed=preprocessed_image(graph, _EXTRACTOR),
         features=f"{features}:0",
         rpn_box_encodings=rpn_boxes,
         rpn_objectness_predictions_with_background=objectness,
@@ -64,12 +64,3 @@ def _last_of(graph: Graph, scope: str) -> str | None:
     """The node of a layer that others read: its bias added."""
     found = [name for name, node in graph.nodes.items() if re.match(scope, name) and node.op == "BiasAdd"]
     return found[-1] if found else None
-
-
-def _preprocessed(graph: Graph) -> str | None:
-    images = [
-        name
-        for name in graph.entering(lambda name: name.startswith(_EXTRACTOR))
-        if name.startswith("Preprocessor/") and graph.nodes[name].op != "Const"
-    ]
-    return f"{images[0]}:0" if len(images) == 1 else None

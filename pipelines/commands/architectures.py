@@ -14,8 +14,8 @@ def architectures(as_json: AsJson = False) -> None:
 
     Example: upcycle architectures
     """
-    from detection.config.proofs import read_proofs
-    from detection.config.zoo import ZOO
+    from pipelines.architectures.proofs import read_proofs
+    from pipelines.architectures.zoo import ZOO
 
     proofs = read_proofs()
     missing = sorted({model.architecture for model in ZOO} - set(proofs))

@@ -69,7 +69,7 @@ def test_detects_in_images_of_any_size_and_keeps_their_aspect_ratio(model: Faste
 def test_every_stage_has_a_loss_and_a_gradient(model: FasterRCNN) -> None:
     images = tf.random.stateless_uniform([2, 120, 160, 3], [1, 2], -1, 1)
     with tf.GradientTape() as tape:
-        losses = model.losses(images, GROUNDTRUTH, training=True)
+        losses = model.compute_losses(images, GROUNDTRUTH, training=True)
         total = tf.add_n(list(losses.values()))
     assert set(losses) == {
         "rpn_localization_loss",
@@ -81,16 +81,16 @@ def test_every_stage_has_a_loss_and_a_gradient(model: FasterRCNN) -> None:
     assert losses["rpn_objectness_loss"] > 0 and losses["classification_loss"] > 0
     gradients = tape.gradient(total, model.trainable_variables)
     assert all(gradient is not None for gradient in gradients)
-    again = model.losses(images, GROUNDTRUTH, training=True)
+    again = model.compute_losses(images, GROUNDTRUTH, training=True)
     assert all(float(again[name]) == float(losses[name]) for name in losses)
-    evaluated = model.losses(images, GROUNDTRUTH, training=False)
+    evaluated = model.compute_losses(images, GROUNDTRUTH, training=False)
     assert all(np.isfinite(loss) for loss in evaluated.values())
     assert model.regularization_loss() > 0
 
 
 def test_images_without_objects_have_finite_losses(model: FasterRCNN) -> None:
     nothing = {name: tf.zeros_like(value) for name, value in GROUNDTRUTH.items()}
-    losses = model.losses(tf.zeros([2, 120, 160, 3]), nothing, training=True)
+    losses = model.compute_losses(tf.zeros([2, 120, 160, 3]), nothing, training=True)
     assert all(np.isfinite(loss) for loss in losses.values())
     assert float(losses["localization_loss"]) == float(losses["rpn_localization_loss"]) == 0
 
@@ -100,7 +100,7 @@ def test_batch_norm_moves_only_where_the_config_trains_it(model: FasterRCNN) -> 
 
     def moved(detector: FasterRCNN) -> bool:
         before = [variable.numpy() for variable in detector.non_trainable_variables]
-        detector.losses(images, GROUNDTRUTH, training=True)
+        detector.compute_losses(images, GROUNDTRUTH, training=True)
         after = [variable.numpy() for variable in detector.non_trainable_variables]
         return any((first != second).any() for first, second in zip(before, after, strict=True))
 

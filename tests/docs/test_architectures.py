@@ -6,8 +6,8 @@ import importlib.util
 from pathlib import Path
 
 from detection.config.architectures import SUPPORTED
-from detection.config.proofs import read_proofs
-from detection.config.zoo import ZOO
+from pipelines.architectures.proofs import read_proofs
+from pipelines.architectures.zoo import ZOO
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 spec = importlib.util.spec_from_file_location("generate_architectures", DOCS / "generate_architectures.py")

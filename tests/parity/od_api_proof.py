@@ -14,8 +14,8 @@ from components.checkpoint_converter.convert import convert
 from components.checkpoint_converter.report import ConversionReport
 from detection.builder import build_detector
 from detection.config.pipeline_config import read_pipeline_config
-from detection.config.proofs import ArchitectureProof
 from detection.weights import read_weights
+from pipelines.architectures.proofs import ArchitectureProof
 from tests.parity.od_api import write_detector
 from tests.parity.od_api_configs import CONFIGS, DEAD
 
@@ -92,7 +92,7 @@ def training_losses(name: str, converted: Path) -> list[float]:
     losses = []
     for step in range(STEPS + 1):
         with tf.GradientTape() as tape:
-            parts = detector.losses(images, groundtruth, training=True)
+            parts = detector.compute_losses(images, groundtruth, training=True)
             loss = tf.add_n([*parts.values(), detector.regularization_loss()])
         losses.append(float(loss))
         if step < STEPS:

@@ -62,7 +62,7 @@ def test_losses_equal_the_od_apis(tmp_path: Path) -> None:
         "classes": tf.constant(np.pad(classes, [0, 1])[None]),
         "weights": tf.constant(np.pad(weights, [0, 1])[None]),
     }
-    found = model.losses(model.preprocess(tf.constant(image[None])), groundtruth, training=True)
+    found = model.compute_losses(model.preprocess(tf.constant(image[None])), groundtruth, training=True)
     with np.load(tmp_path / "losses.npz") as wanted:
         for name, theirs in NAMES.items():
             print(name, float(found[name]), float(wanted[theirs]))

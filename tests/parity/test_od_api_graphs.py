@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from detection.config.proofs import read_proofs
+from pipelines.architectures.proofs import read_proofs
 from tests.parity.od_api_configs import CONFIGS
 from tests.parity.od_api_proof import LIMIT, prove
 

@@ -51,7 +51,7 @@ class Detector(keras.Model):
     def call(self, images: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
         return {"box_encodings": self.head(self.extractor(images))}
 
-    def losses(
+    def compute_losses(
         self, preprocessed: tf.Tensor, groundtruth: dict[str, tf.Tensor], training: bool = False
     ) -> dict[str, tf.Tensor]:
         means = tf.reduce_mean(self(preprocessed, training=training)["box_encodings"], [1, 2, 3])

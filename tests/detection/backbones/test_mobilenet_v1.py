@@ -32,6 +32,6 @@ def test_depth_multiplier_is_applied_once_and_bounded_below() -> None:
 
 def test_depthwise_kernels_are_regularised_only_on_request() -> None:
     for regularize in (True, False):
-        convs = {conv.name: conv for conv in network(0.1, regularize).convs}
+        convs = {conv.name: conv for conv in network(0.1, regularize).trunk}
         assert (float(convs["Conv2d_5_depthwise"].penalty()) > 0) == regularize
         assert float(convs["Conv2d_5_pointwise"].penalty()) > 0

@@ -88,7 +88,7 @@ def test_the_network_ends_with_the_pyramids_coarsest_block() -> None:
     network = ResnetV1(
         "tiny", layout=layout, depth_multiplier=0.25, min_depth=8, hyperparams=SLIM_HYPERPARAMS
     )
-    assert network.layers[-1].name == "block3"
+    assert network.trunk[-1].name == "block3"
 
 
 def test_striding_in_the_last_unit_equals_striding_after_the_block() -> None:

@@ -44,7 +44,7 @@ def test_a_pyramid_from_level_2_to_4_ends_with_block3(extractor: Any) -> None:
 def test_the_override_changes_the_activation_and_not_the_epsilon(extractor: Any) -> None:
     for override, activation in ((False, tf.nn.relu), (True, tf.nn.relu6)):
         extractor.override_base_feature_extractor_hyperparams = override
-        hyperparams = resnet50_fpn(extractor).backbone.layers[0]._hyperparams
+        hyperparams = resnet50_fpn(extractor).backbone.trunk[0]._hyperparams
         assert hyperparams.activation is activation
         assert hyperparams.batch_norm.epsilon == 1e-5
 

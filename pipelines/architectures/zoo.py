@@ -12,7 +12,7 @@ class ZooModel:
     Attributes:
       name: as the zoo names it, without the date.
       dataset: what it was trained on.
-      architecture: a key of the proofs (detection.config.proofs), whether or not it has one.
+      architecture: a key of the proofs (pipelines.architectures.proofs), whether or not it has one.
     """
 
     name: str
