@@ -6,7 +6,7 @@ from typing import Any
 
 from detection.anchors import AnchorGenerator, SsdAnchorGenerator, ssd_box_specs
 from detection.config.architectures import num_feature_maps
-from detection.errors import BadInput
+from detection.errors import BadInput, NoNativeModel
 from detection.multiscale_anchors import MultiscaleAnchorGenerator
 
 _WHERE = "model.ssd.anchor_generator"
@@ -16,7 +16,7 @@ def anchor_generator(config: Any) -> AnchorGenerator:
     """Anchors of an `Ssd` proto; BadInput unless its kind is known and has anchors for each feature map."""
     kind = config.anchor_generator.WhichOneof("anchor_generator_oneof")
     if kind not in _KINDS:
-        raise BadInput(
+        raise NoNativeModel(
             f"{kind or 'no anchor generator'} is not supported", _WHERE, f"use {' or '.join(_KINDS)}"
         )
     build, last_field = _KINDS[kind]
@@ -52,7 +52,7 @@ def _ssd(message: Any, where: str) -> AnchorGenerator:
 
 def _multiscale(message: Any, where: str) -> AnchorGenerator:
     if not message.normalize_coordinates:
-        raise BadInput(
+        raise NoNativeModel(
             "normalize_coordinates: false is not supported",
             f"{where}.normalize_coordinates",
             "remove the line",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from detection import (
@@ -15,40 +14,49 @@ from detection import (
 from detection.box_coder import FasterRcnnBoxCoder
 from detection.config.architectures import nearest_supported, pyramid_that_does_not_halve
 from detection.detector import Detector
-from detection.errors import BadInput
+from detection.errors import BadInput, NoNativeModel
 from detection.hyperparams import enum_name
 from detection.postprocess_builder import postprocessor
 from detection.preprocess import FixedShapeResizer
 from detection.ssd import SSD
 
-SUPPORTED: tuple[str, ...] = (*model_builder.EXTRACTORS, *faster_rcnn_builder.EXTRACTORS)
-
-_FPN = re.compile(r"/fpn/|/bottom_up_|/smoothing_|/projection_")
-_GROWN_MAP = re.compile(r"_[12]_Conv2d_\d+_\dx\d_")
+NATIVE: tuple[str, ...] = (*model_builder.EXTRACTORS, *faster_rcnn_builder.EXTRACTORS)
 
 
 def build_detector(model_config: Any, *, num_classes: int | None = None) -> Detector:
     """The detector a `DetectionModel` proto describes, built, with fresh variables.
 
-    `num_classes` overrides the config's. Raises BadInput, with the field and the fix, for an architecture or
-    option that has no native model.
+    `num_classes` overrides the config's. What has no native model runs through the OD API's own TF1 code (see
+    detection.shim). Raises BadInput, with the field and the fix, for what neither can build.
     """
+    try:
+        return build_native(model_config, num_classes=num_classes)
+    except NoNativeModel as reason:
+        from detection.shim.builder import build_shim
+
+        detector = build_shim(model_config, num_classes)
+        detector.no_native_model = reason.what
+        return detector
+
+
+def build_native(model_config: Any, *, num_classes: int | None = None) -> Detector:
+    """As `build_detector`, but NoNativeModel for an architecture or option that has no native model."""
     architecture = model_config.WhichOneof("model")
     if architecture == "faster_rcnn":
         extractor = model_config.faster_rcnn.feature_extractor
         if extractor.type not in faster_rcnn_builder.EXTRACTORS:
-            raise _unsupported(extractor.type, "model.faster_rcnn.feature_extractor.type")
+            raise _no_native(extractor.type, "model.faster_rcnn.feature_extractor.type")
         return faster_rcnn_builder.build_faster_rcnn(model_config.faster_rcnn, num_classes=num_classes)
     if architecture != "ssd":
-        raise _unsupported(architecture or "(none)", "model")
+        raise _no_native(architecture or "(none)", "model")
     config = model_config.ssd
     if config.feature_extractor.type not in model_builder.EXTRACTORS:
-        raise _unsupported(config.feature_extractor.type, "model.ssd.feature_extractor.type")
+        raise _no_native(config.feature_extractor.type, "model.ssd.feature_extractor.type")
     classes = config.num_classes if num_classes is None else num_classes
     if classes < 1:
         raise BadInput(f"num_classes is {classes}", "model.ssd.num_classes", "set it to the label map's size")
     if not config.add_background_class:
-        raise BadInput(
+        raise NoNativeModel(
             "add_background_class: false is not supported",
             "model.ssd.add_background_class",
             "remove the line; TF1 SSD checkpoints have a background column",
@@ -76,23 +84,11 @@ def build_detector(model_config: Any, *, num_classes: int | None = None) -> Dete
     return detector
 
 
-def block_of(variable_name: str) -> str:
-    """Part of the detector of a TF1 name: backbone, feature_maps, fpn, rpn, box_head or class_head."""
-    if re.match(r"Conv/|FirstStageBoxPredictor/", variable_name):
-        return "rpn"
-    if "BoxPredictor" in variable_name and not variable_name.startswith("FeatureExtractor"):
-        is_class = re.search(r"Class(Predictor|PredictionTower)", variable_name)
-        return "class_head" if is_class else "box_head"
-    if _FPN.search(variable_name):
-        return "fpn"
-    return "feature_maps" if _GROWN_MAP.search(variable_name) else "backbone"
-
-
-def _unsupported(found: str, where: str) -> BadInput:
-    return BadInput(
+def _no_native(found: str, where: str) -> NoNativeModel:
+    return NoNativeModel(
         f"the architecture {found} has no native model",
         where,
-        f"the nearest supported one is {nearest_supported(found)} (supported: {', '.join(SUPPORTED)})",
+        f"the nearest one is {nearest_supported(found)}",
     )
 
 
@@ -100,14 +96,14 @@ def _resizer(config: Any) -> FixedShapeResizer:
     kind = config.WhichOneof("image_resizer_oneof")
     where = "model.ssd.image_resizer"
     if kind != "fixed_shape_resizer":
-        raise BadInput(
+        raise NoNativeModel(
             f"{kind or 'no image resizer'} is not supported for SSD",
             where,
             "use fixed_shape_resizer { height: 300 width: 300 }, with the size the checkpoint was trained at",
         )
     fixed = config.fixed_shape_resizer
     if fixed.convert_to_grayscale:
-        raise BadInput("convert_to_grayscale is not supported", f"{where}.{kind}", "remove the line")
+        raise NoNativeModel("convert_to_grayscale is not supported", f"{where}.{kind}", "remove the line")
     if min(fixed.height, fixed.width) < 33:
         raise BadInput(
             f"image size {fixed.height}x{fixed.width} is too small", f"{where}.{kind}", "use at least 33x33"
@@ -118,7 +114,7 @@ def _resizer(config: Any) -> FixedShapeResizer:
 def _box_coder(config: Any) -> FasterRcnnBoxCoder:
     kind = config.WhichOneof("box_coder_oneof")
     if kind != "faster_rcnn_box_coder":
-        raise BadInput(
+        raise NoNativeModel(
             f"{kind or 'no box coder'} is not supported",
             "model.ssd.box_coder",
             "use faster_rcnn_box_coder { }",

@@ -19,16 +19,24 @@ class Detector(keras.Model):
         num_classes: without background.
         freeze_batch_norm: use the moving statistics in training too, and leave them alone.
         has_one_input_size: whether `preprocess` gives images of any size one size, so that they make a batch.
+        has_masks: whether detections have masks.
+        no_native_model: why the OD API's own code computes it; None for a native model.
     """
 
     has_one_input_size = True
+    has_masks = False
+    no_native_model: str | None = None
 
     def __init__(self, *, num_classes: int, freeze_batch_norm: bool, name: str) -> None:
         super().__init__(name=name)
-        # Keras would compile `fit` with XLA, which has no NMS of data-dependent size
+        # whether XLA can compile a training step: not one with shapes that depend on the data
         self.supports_jit = False
         self.num_classes = num_classes
         self.freeze_batch_norm = freeze_batch_norm
+
+    def unread_variables(self) -> dict[str, tf.Variable]:
+        """What TF1 creates too and no prediction depends on, by TF1 name; native models leave it out."""
+        return {}
 
     def detect(self, images: tf.Tensor) -> Tensors:
         """Detections in uint8 images `[B, h, w, 3]`; boxes are relative to each image's own size."""

@@ -29,3 +29,7 @@ class BadInput(UpcycleError):
 
 class Failed(UpcycleError):
     """The work itself failed, for example a proof or a balance of totals (exit code 1)."""
+
+
+class NoNativeModel(BadInput):
+    """A part of a pipeline.config that the native models lack; the OD API's own code may have it."""

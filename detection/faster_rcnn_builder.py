@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from detection.box_coder import FasterRcnnBoxCoder
-from detection.errors import BadInput
+from detection.errors import BadInput, NoNativeModel
+from detection.extractors.faster_rcnn_inception_resnet_v2 import faster_rcnn_inception_resnet_v2
 from detection.extractors.faster_rcnn_inception_v2 import faster_rcnn_inception_v2
 from detection.extractors.faster_rcnn_resnet_v1 import (
     faster_rcnn_resnet50,
@@ -18,6 +19,7 @@ from detection.faster_rcnn import FasterRCNN, TwoStageParts
 from detection.faster_rcnn_loss import FasterRcnnLoss, LossWeights
 from detection.grid_anchors import GridAnchorGenerator
 from detection.hyperparams import conv_hyperparams, enum_name
+from detection.loss_builder import hard_example_miner
 from detection.losses import AnchorLoss, classification_loss, softmax_cross_entropy
 from detection.matcher import ArgmaxMatcher
 from detection.nms import MulticlassNms
@@ -30,6 +32,7 @@ from detection.target_assigner import TargetAssigner
 from detection.two_stage_extractor import TwoStageExtractor
 
 EXTRACTORS: dict[str, Callable[[Any], TwoStageExtractor]] = {
+    "faster_rcnn_inception_resnet_v2": faster_rcnn_inception_resnet_v2,
     "faster_rcnn_inception_v2": faster_rcnn_inception_v2,
     "faster_rcnn_resnet50": faster_rcnn_resnet50,
     "faster_rcnn_resnet101": faster_rcnn_resnet101,
@@ -60,11 +63,13 @@ def build_faster_rcnn(
     _refuse_relatives(config)
     for field, value, fix in _ONLY:
         if getattr(config, field) != value:
-            raise BadInput(f"{field}: {getattr(config, field)} is not supported", f"{_MODEL}.{field}", fix)
-    if config.HasField("hard_example_miner"):
-        raise BadInput("hard_example_miner is not supported", f"{_MODEL}.hard_example_miner", "remove it")
+            raise NoNativeModel(
+                f"{field}: {getattr(config, field)} is not supported", f"{_MODEL}.{field}", fix
+            )
     if config.feature_extractor.HasField("fpn"):
-        raise BadInput("fpn is not supported", f"{_MODEL}.feature_extractor.fpn", "TF1 had no such model")
+        raise NoNativeModel(
+            "fpn is not supported", f"{_MODEL}.feature_extractor.fpn", "TF1 had no such model"
+        )
     where = f"{_MODEL}.second_stage_post_processing"
     processing = config.second_stage_post_processing
     parts = TwoStageParts(
@@ -106,7 +111,7 @@ def build_faster_rcnn(
 
 
 def _refuse_relatives(config: Any) -> None:
-    """BadInput for the architectures that share the proto with Faster R-CNN, by their names."""
+    """NoNativeModel for the architectures that share the proto with Faster R-CNN, by their names."""
     predictor = config.second_stage_box_predictor
     relatives = (
         ("R-FCN", "second_stage_box_predictor", predictor.HasField("rfcn_box_predictor")),
@@ -120,7 +125,7 @@ def _refuse_relatives(config: Any) -> None:
     )
     for name, field, found in relatives:
         if found:
-            raise BadInput(
+            raise NoNativeModel(
                 f"{name} has no native model",
                 f"{_MODEL}.{field}",
                 f"the nearest that works is {config.feature_extractor.type} as a plain Faster R-CNN:"
@@ -132,19 +137,19 @@ def _resizer(config: Any) -> FixedShapeResizer | KeepAspectRatioResizer:
     kind = config.WhichOneof("image_resizer_oneof")
     where = f"{_MODEL}.image_resizer"
     if kind not in ("keep_aspect_ratio_resizer", "fixed_shape_resizer"):
-        raise BadInput(
+        raise NoNativeModel(
             f"{kind or 'no image resizer'} is not supported",
             where,
             "use keep_aspect_ratio_resizer { min_dimension: 600 max_dimension: 1024 }",
         )
     chosen = getattr(config, kind)
     if chosen.convert_to_grayscale:
-        raise BadInput("convert_to_grayscale is not supported", f"{where}.{kind}", "remove the line")
+        raise NoNativeModel("convert_to_grayscale is not supported", f"{where}.{kind}", "remove the line")
     method = enum_name(chosen, "resize_method")
     if kind == "fixed_shape_resizer":
         return FixedShapeResizer(chosen.height, chosen.width, method)
     if chosen.pad_to_max_dimension:
-        raise BadInput(
+        raise NoNativeModel(
             "pad_to_max_dimension is not supported",
             f"{where}.{kind}.pad_to_max_dimension",
             "remove the line; images of a batch must then have one size: train with batch_size: 1",
@@ -156,7 +161,7 @@ def _anchor_generator(config: Any) -> GridAnchorGenerator:
     kind = config.WhichOneof("anchor_generator_oneof")
     where = f"{_MODEL}.first_stage_anchor_generator"
     if kind != "grid_anchor_generator":
-        raise BadInput(
+        raise NoNativeModel(
             f"{kind or 'no anchor generator'} is not supported", where, "use grid_anchor_generator"
         )
     grid = config.grid_anchor_generator
@@ -175,13 +180,15 @@ def _second_stage(config: Any) -> SecondStageParams:
     kind = config.second_stage_box_predictor.WhichOneof("box_predictor_oneof")
     where = f"{_MODEL}.second_stage_box_predictor"
     if kind != "mask_rcnn_box_predictor":
-        raise BadInput(f"{kind or 'no box predictor'} is not supported", where, "use mask_rcnn_box_predictor")
+        raise NoNativeModel(
+            f"{kind or 'no box predictor'} is not supported", where, "use mask_rcnn_box_predictor"
+        )
     predictor = config.second_stage_box_predictor.mask_rcnn_box_predictor
     if predictor.predict_keypoints:
-        raise BadInput("predict_keypoints is not supported", f"{where}.{kind}", "remove the line")
+        raise NoNativeModel("predict_keypoints is not supported", f"{where}.{kind}", "remove the line")
     hyperparams = conv_hyperparams(predictor.fc_hyperparams, f"{where}.{kind}.fc_hyperparams")
     if hyperparams.batch_norm is not None:
-        raise BadInput(
+        raise NoNativeModel(
             "batch_norm of the second stage's predictor is not supported",
             f"{where}.{kind}.fc_hyperparams.batch_norm",
             "remove it, if the checkpoint's SecondStageBoxPredictor has biases",
@@ -199,6 +206,7 @@ def _second_stage(config: Any) -> SecondStageParams:
         pool_stride=config.maxpool_stride,
         dropout_rate=1.0 - predictor.dropout_keep_probability if predictor.use_dropout else 0.0,
         share_box_across_classes=predictor.share_box_across_classes,
+        fades_at_border=config.use_matmul_crop_and_resize,
     )
 
 
@@ -213,6 +221,15 @@ def _loss(config: Any, num_classes: int) -> FasterRcnnLoss:
     classification: AnchorLoss = softmax_cross_entropy
     if config.second_stage_classification_loss.WhichOneof("classification_loss") is not None:
         classification = classification_loss(config.second_stage_classification_loss)
+    miner = None
+    if config.HasField("hard_example_miner"):
+        mined = hard_example_miner(
+            config.hard_example_miner,
+            config.second_stage_classification_loss_weight,
+            config.second_stage_localization_loss_weight,
+        )
+        # TF1 gives Faster R-CNN's miner no matches, so that it can't tell negatives
+        miner = replace(mined, max_negatives_per_positive=None)
     return FasterRcnnLoss(
         rpn_assigner=replace(assigner, matcher=ArgmaxMatcher(0.7, 0.3), num_classes=1),
         rpn_sampler=BalancedSampler(
@@ -227,4 +244,5 @@ def _loss(config: Any, num_classes: int) -> FasterRcnnLoss:
             localization=config.second_stage_localization_loss_weight,
             classification=config.second_stage_classification_loss_weight,
         ),
+        miner=miner,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from detection.detector import Groundtruth, Tensors
+from detection.hard_example_miner import HardExampleMiner
 from detection.losses import AnchorLoss, smooth_l1, softmax_cross_entropy
 from detection.rpn import Proposals
 from detection.sampler import BalancedSampler, content_seed
@@ -31,6 +32,8 @@ class FasterRcnnLoss:
       rpn_assigner, assigner: targets of the anchors (object or not) and of the proposals.
       rpn_sampler, sampler: which anchors count, and which proposals are looked at, an image.
       classification: of the second stage.
+      miner: picks the proposals that count in the second stage's losses by those losses, in place of
+        `sampler`. TF1 does so in the first image of a batch alone, and leaves the others out: here all count.
     """
 
     rpn_assigner: TargetAssigner
@@ -39,6 +42,7 @@ class FasterRcnnLoss:
     sampler: BalancedSampler
     classification: AnchorLoss
     weights: LossWeights
+    miner: HardExampleMiner | None = None
 
     def __call__(self, predictions: Tensors, groundtruth: Groundtruth) -> Tensors:
         """Scalar float32 losses, weighted and normalised.
@@ -57,8 +61,11 @@ class FasterRcnnLoss:
     def sample(self, proposals: Proposals, proposal_boxes: tf.Tensor, groundtruth: Groundtruth) -> Proposals:
         """The proposals to train the second stage on, `sampler.size` an image, zeros after the real ones.
 
-        `proposal_boxes` `[B, P, 4]` are the proposals in pixels, as the groundtruth's boxes are.
+        `proposal_boxes` `[B, P, 4]` are the proposals in pixels, as the groundtruth's boxes are. With a miner
+        all proposals stay.
         """
+        if self.miner is not None:
+            return proposals
         targets = self.assigner.assign(proposal_boxes, groundtruth)
         num_proposals = tf.shape(proposal_boxes)[1]
         real = tf.sequence_mask(proposals.count, num_proposals) & (targets.class_weights > 0.0)
@@ -107,11 +114,19 @@ class FasterRcnnLoss:
         real = tf.sequence_mask(count, num_proposals)
         images = tf.cast(batch_size, tf.float32)
         normalizer = tf.cast(tf.maximum(count, 1), tf.float32)[:, tf.newaxis] * images
-        box_losses = smooth_l1(encodings, targets.box_targets, targets.box_weights)
-        class_losses = self.classification(logits, targets.class_targets, targets.class_weights)
+        box_losses = smooth_l1(encodings, targets.box_targets, targets.box_weights) / normalizer
+        class_losses = self.classification(logits, targets.class_targets, targets.class_weights) / normalizer
+        counts = real
+        if self.miner is not None:
+            mined = self.miner.select(  # padding ranks last: it takes no real proposal's place
+                tf.where(real, box_losses, -1.0),
+                tf.where(real, class_losses, -1.0),
+                proposals,
+                targets.matches,
+            )
+            counts &= mined > 0.0
         return {
-            "localization_loss": self.weights.localization
-            * tf.reduce_sum(tf.where(real, box_losses / normalizer, 0.0)),
+            "localization_loss": self.weights.localization * tf.reduce_sum(tf.where(counts, box_losses, 0.0)),
             "classification_loss": self.weights.classification
-            * tf.reduce_sum(tf.where(real, class_losses / normalizer, 0.0)),
+            * tf.reduce_sum(tf.where(counts, class_losses, 0.0)),
         }

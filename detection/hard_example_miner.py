@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from detection.errors import BadInput
+from detection.greedy_nms import greedy_nms
 from detection.matcher import UNMATCHED
 
 
@@ -30,6 +32,14 @@ class HardExampleMiner:
     class_loss_weight: float
     box_loss_weight: float
 
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.iou_threshold <= 1.0:
+            raise BadInput(
+                f"iou_threshold {self.iou_threshold:g} is not between 0 and 1",
+                "model.ssd.loss.hard_example_miner.iou_threshold",
+                "set it to 0.99, as most configs have it",
+            )
+
     def select(
         self, box_losses: tf.Tensor, class_losses: tf.Tensor, decoded_boxes: tf.Tensor, matches: tf.Tensor
     ) -> tf.Tensor:
@@ -40,61 +50,43 @@ class HardExampleMiner:
           decoded_boxes: `[B, A, 4]` float32 predicted boxes.
           matches: `[B, A]` int32 from the matcher.
         """
-        ranking = class_losses * self.class_loss_weight + box_losses * self.box_loss_weight
-        return tf.map_fn(
-            self._select_in_image,
-            (tf.stop_gradient(ranking), tf.stop_gradient(decoded_boxes), matches),
-            fn_output_signature=tf.TensorSpec([ranking.shape[1]], tf.float32),
-        )
-
-    def _select_in_image(self, image: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> tf.Tensor:
-        """`[A]` mask from `[A]` ranking losses, `[A, 4]` decoded boxes and `[A]` matches."""
-        losses, boxes, matches = image
-        order = tf.argsort(losses, direction="DESCENDING")
-        losses, boxes, matches = (tf.gather(values, order) for values in (losses, boxes, matches))
+        ranking = tf.stop_gradient(class_losses * self.class_loss_weight + box_losses * self.box_loss_weight)
+        # A loss that is not a number is never taken; sorted it must be all the same.
+        ranking = tf.where(tf.math.is_nan(ranking), float("-inf"), ranking)
+        num_anchors = ranking.shape[1]
+        losses, order = tf.math.top_k(ranking, k=num_anchors)  # of equal losses, the first anchor first
+        boxes = tf.gather(tf.stop_gradient(decoded_boxes), order, batch_dims=1)
+        matches = tf.gather(matches, order, batch_dims=1)
         positive, negative = matches >= 0, matches == UNMATCHED
-        num_anchors = losses.shape[0]
-        prefix = self._prefix(positive, negative)
-        survivors = self._survivors(boxes, losses, prefix)
-        most = self._most_negatives(positive & survivors)
-        missing = tf.reduce_sum(tf.cast(negative & survivors, tf.int32)) < most
-        survivors = tf.cond(
-            missing & (prefix < num_anchors),
-            lambda: self._survivors(boxes, losses, tf.constant(num_anchors)),
-            lambda: survivors,
+        last_positive = tf.reduce_max(tf.where(positive, tf.range(num_anchors), -1), axis=1)
+
+        def enough(survivors: tf.Tensor, decided: tf.Tensor) -> tf.Tensor:
+            """Whether the anchors after the first `decided` can't count: mostly easy background."""
+            if self.max_negatives_per_positive is None:
+                return tf.constant(False)
+            negatives = tf.reduce_sum(tf.cast(negative & survivors, tf.int32), axis=1)
+            most = self._most_negatives(positive & survivors)
+            return tf.reduce_all((last_positive < decided) & (negatives >= most))
+
+        survivors = greedy_nms(
+            boxes,
+            losses,
+            max_selected=self.num_hard_examples or num_anchors,
+            iou_threshold=self.iou_threshold,
+            enough=enough,
         )
-        rank = tf.cumsum(tf.cast(negative & survivors, tf.int32))
-        kept = survivors & (positive | (rank <= self._most_negatives(positive & survivors)))
-        return tf.scatter_nd(order[:, tf.newaxis], tf.cast(kept, tf.float32), [num_anchors])
+        rank = tf.cumsum(tf.cast(negative & survivors, tf.int32), axis=1)
+        most = self._most_negatives(positive & survivors)
+        kept = survivors & (positive | (rank <= most[:, tf.newaxis]))
+        image = tf.broadcast_to(tf.range(tf.shape(order)[0])[:, tf.newaxis], tf.shape(order))
+        places = tf.stack([image, order], axis=-1)
+        return tf.scatter_nd(places, tf.cast(kept, tf.float32), tf.shape(ranking))
 
     def _most_negatives(self, positive: tf.Tensor) -> tf.Tensor:
-        """How many negatives may stay beside these positives, an int32 scalar."""
+        """How many negatives may stay beside `[B, A]` positives, `[B]` int32."""
         if self.max_negatives_per_positive is None:
-            return tf.size(positive)
-        count = tf.reduce_sum(tf.cast(positive, tf.float32))
+            return tf.fill([tf.shape(positive)[0]], positive.shape[1])
+        counts = tf.reduce_sum(tf.cast(positive, tf.float32), axis=1)
         return tf.maximum(
-            self.min_negatives_per_image, tf.cast(self.max_negatives_per_positive * count, tf.int32)
+            self.min_negatives_per_image, tf.cast(self.max_negatives_per_positive * counts, tf.int32)
         )
-
-    def _prefix(self, positive: tf.Tensor, negative: tf.Tensor) -> tf.Tensor:
-        """How many anchors, by falling loss, hold all positives and somewhat more negatives than may stay.
-
-        What is suppressed depends on higher losses only, so this prefix decides the selection: the rest,
-        mostly easy background, need not be compared with everything (a third of a training step on a CPU).
-        """
-        most = self._most_negatives(positive)
-        rank = tf.cumsum(tf.cast(negative, tf.int32))
-        wanted = positive | (rank <= most + most // 4 + 16)
-        return tf.reduce_max(tf.where(wanted, tf.range(1, tf.size(rank) + 1), 0))
-
-    def _survivors(self, boxes: tf.Tensor, losses: tf.Tensor, prefix: tf.Tensor) -> tf.Tensor:
-        """`[A]` bool: what NMS takes of the first `prefix` anchors."""
-        num_anchors = losses.shape[0]
-        taken = tf.raw_ops.NonMaxSuppressionV3(
-            boxes=boxes[:prefix],
-            scores=losses[:prefix],
-            max_output_size=self.num_hard_examples or num_anchors,
-            iou_threshold=self.iou_threshold,
-            score_threshold=float("-inf"),
-        )
-        return tf.scatter_nd(taken[:, tf.newaxis], tf.ones_like(taken), [num_anchors]) > 0

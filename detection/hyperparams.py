@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from detection.errors import BadInput
+from detection.errors import BadInput, NoNativeModel
 
 _ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor] | None] = {
     "NONE": None,
@@ -74,7 +74,7 @@ def conv_hyperparams(message: Any, where: str) -> ConvHyperparams:
     """
     normalizer = message.WhichOneof("normalizer_oneof")
     if normalizer not in (None, "batch_norm") or message.force_use_bias:
-        raise BadInput(
+        raise NoNativeModel(
             f"{normalizer or 'force_use_bias'} is not supported", where, "use batch_norm, as TF1 models do"
         )
     batch_norm = None

@@ -6,7 +6,7 @@ from typing import Any
 
 from detection.box_coder import FasterRcnnBoxCoder
 from detection.detection_loss import DetectionLoss
-from detection.errors import BadInput
+from detection.errors import BadInput, NoNativeModel
 from detection.hard_example_miner import HardExampleMiner
 from detection.hyperparams import enum_name
 from detection.losses import classification_loss, localization_loss
@@ -21,14 +21,14 @@ def detection_loss(config: Any, box_coder: FasterRcnnBoxCoder, num_classes: int)
     loss = config.loss
     for name in ("random_example_sampler", "equalization_loss"):
         if loss.HasField(name):
-            raise BadInput(f"{name} is not supported", f"{_LOSS}.{name}", "remove it")
+            raise NoNativeModel(f"{name} is not supported", f"{_LOSS}.{name}", "remove it")
     if enum_name(loss, "expected_loss_weights") != "NONE":
-        raise BadInput(
+        raise NoNativeModel(
             "expected_loss_weights is not supported", f"{_LOSS}.expected_loss_weights", "remove it"
         )
     if config.use_confidences_as_targets:
         where = "model.ssd.use_confidences_as_targets"
-        raise BadInput("use_confidences_as_targets is not supported", where, "remove the line")
+        raise NoNativeModel("use_confidences_as_targets is not supported", where, "remove the line")
     return DetectionLoss(
         target_assigner=TargetAssigner(
             matcher=_matcher(config.matcher),
@@ -67,17 +67,11 @@ def _matcher(config: Any) -> ArgmaxMatcher:
     )
 
 
-def _miner(loss: Any) -> HardExampleMiner:
-    config = loss.hard_example_miner
-    if loss.classification_loss.WhichOneof("classification_loss") == "weighted_sigmoid_focal":
-        raise BadInput(
-            "hard_example_miner doesn't go with focal loss",
-            f"{_LOSS}.hard_example_miner",
-            "remove the miner: focal loss weighs hard examples itself",
-        )
+def hard_example_miner(config: Any, class_weight: float, box_weight: float) -> HardExampleMiner:
+    """The miner of a `HardExampleMiner` proto; the weights are those of the two losses it ranks by."""
     kind = enum_name(config, "loss_type")
     class_weight, box_weight = {
-        "BOTH": (loss.classification_weight, loss.localization_weight),
+        "BOTH": (class_weight, box_weight),
         "CLASSIFICATION": (1.0, 0.0),
         "LOCALIZATION": (0.0, 1.0),
     }[kind]
@@ -89,3 +83,13 @@ def _miner(loss: Any) -> HardExampleMiner:
         class_loss_weight=class_weight,
         box_loss_weight=box_weight,
     )
+
+
+def _miner(loss: Any) -> HardExampleMiner:
+    if loss.classification_loss.WhichOneof("classification_loss") == "weighted_sigmoid_focal":
+        raise BadInput(
+            "hard_example_miner doesn't go with focal loss",
+            f"{_LOSS}.hard_example_miner",
+            "remove the miner: focal loss weighs hard examples itself",
+        )
+    return hard_example_miner(loss.hard_example_miner, loss.classification_weight, loss.localization_weight)

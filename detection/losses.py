@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from detection.errors import BadInput
+from detection.errors import NoNativeModel
 
 # (predictions [B, A, K], targets [B, A, K], weights [B, A]) -> [B, A] float32
 AnchorLoss = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
@@ -38,6 +38,18 @@ def sigmoid_cross_entropy(logits: tf.Tensor, targets: tf.Tensor, weights: tf.Ten
     """Sigmoid cross entropy summed over the classes, background column included, `[B, A]`."""
     losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=logits)
     return tf.reduce_sum(losses, axis=-1) * weights
+
+
+def bootstrapped_sigmoid(
+    logits: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, *, alpha: float, hard: bool
+) -> tf.Tensor:
+    """Sigmoid cross entropy against `alpha` targets and the rest the model's own belief, `[B, A]`.
+
+    The belief (Reed et al., 2014) is its probabilities, or with `hard` what they round to.
+    """
+    probabilities = tf.sigmoid(logits)
+    belief = tf.cast(probabilities > 0.5, tf.float32) if hard else probabilities
+    return sigmoid_cross_entropy(logits, alpha * targets + (1.0 - alpha) * belief, weights)
 
 
 def softmax_cross_entropy(
@@ -75,7 +87,7 @@ def localization_loss(config: Any) -> AnchorLoss:
         return l2
     if kind == "l1_localization_loss":
         return l1
-    raise BadInput(
+    raise NoNativeModel(
         f"localization loss {kind or '(none)'} is not supported",
         "model.ssd.loss.localization_loss",
         "use weighted_smooth_l1, weighted_l2 or l1_localization_loss",
@@ -94,8 +106,11 @@ def classification_loss(config: Any) -> AnchorLoss:
         return partial(
             sigmoid_focal, gamma=focal.gamma, alpha=focal.alpha if focal.HasField("alpha") else None
         )
-    raise BadInput(
+    if kind == "bootstrapped_sigmoid":
+        bootstrapped = config.bootstrapped_sigmoid
+        return partial(bootstrapped_sigmoid, alpha=bootstrapped.alpha, hard=bootstrapped.hard_bootstrap)
+    raise NoNativeModel(
         f"classification loss {kind or '(none)'} is not supported",
         "model.ssd.loss.classification_loss",
-        "use weighted_sigmoid, weighted_softmax or weighted_sigmoid_focal",
+        "use weighted_sigmoid, weighted_softmax, weighted_sigmoid_focal or bootstrapped_sigmoid",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from detection.box_coder import FasterRcnnBoxCoder
-from detection.errors import BadInput
+from detection.errors import BadInput, NoNativeModel
 from detection.hyperparams import enum_name
 from detection.nms import MulticlassNms
 from detection.postprocess import Postprocessor
@@ -25,9 +25,9 @@ def multiclass_nms(config: Any, where: str) -> MulticlassNms:
     """The suppression of a `PostProcessing` proto found at `where`; BadInput for what isn't supported."""
     nms = config.batch_non_max_suppression
     if config.HasField("calibration_config"):
-        raise BadInput("calibration_config is not supported", where, "remove it")
+        raise NoNativeModel("calibration_config is not supported", where, "remove it")
     if nms.use_class_agnostic_nms:
-        raise BadInput("use_class_agnostic_nms is not supported", where, "remove the line")
+        raise NoNativeModel("use_class_agnostic_nms is not supported", where, "remove the line")
     if nms.max_detections_per_class > nms.max_total_detections:
         raise BadInput(
             f"max_detections_per_class {nms.max_detections_per_class} is above"

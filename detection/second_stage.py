@@ -54,6 +54,8 @@ class SecondStageParams:
       pool_size, pool_stride: of the max pool over that grid.
       dropout_rate: on each head's input, while training; 0 for none.
       share_box_across_classes: one refined box a proposal, not one for each class.
+      fades_at_border: samples just outside the feature map fall off to zero over one cell (the OD API's
+        use_matmul_crop_and_resize), instead of being zero.
     """
 
     hyperparams: ConvHyperparams
@@ -62,6 +64,7 @@ class SecondStageParams:
     pool_stride: int
     dropout_rate: float = 0.0
     share_box_across_classes: bool = False
+    fades_at_border: bool = False
 
 
 class SecondStageBoxPredictor(keras.layers.Layer):
@@ -91,14 +94,23 @@ class SecondStageBoxPredictor(keras.layers.Layer):
 def crop_features(features: tf.Tensor, proposals: tf.Tensor, params: SecondStageParams) -> tf.Tensor:
     """`[B, h, w, D]` at `[B, P, 4]` normalised boxes -> `[B * P, s, s, D]`, bilinear then max-pooled."""
     batch_size, num_proposals = tf.shape(proposals)[0], tf.shape(proposals)[1]
+    grid = tf.cast(features, tf.float32)  # crop_and_resize knows no bfloat16
+    if params.fades_at_border:
+        grid, proposals = _with_zeros_around(grid, proposals)
     crops = tf.image.crop_and_resize(
-        features,
+        grid,
         tf.reshape(proposals, [-1, 4]),
         tf.repeat(tf.range(batch_size), num_proposals),
         [params.crop_size, params.crop_size],
     )
     crops.set_shape([None, params.crop_size, params.crop_size, features.shape[-1]])
     return tf.nn.max_pool2d(tf.cast(crops, features.dtype), params.pool_size, params.pool_stride, "VALID")
+
+
+def _with_zeros_around(features: tf.Tensor, boxes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """`[B, h, w, D]` with a border of one cell, and `[B, P, 4]` boxes normalised anew."""
+    last = tf.cast(tf.tile(tf.shape(features)[1:3] - 1, [2]), tf.float32)
+    return tf.pad(features, [[0, 0], [1, 1], [1, 1], [0, 0]]), (boxes * last + 1.0) / (last + 2.0)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ class SSD(Detector):
         name: str = "ssd",
     ) -> None:
         super().__init__(num_classes=num_classes, freeze_batch_norm=freeze_batch_norm, name=name)
+        self.supports_jit = True
         self.image_size = (resizer.height, resizer.width)
         self._predictor = predictor
         self._anchor_generator = anchor_generator

@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 from pipelines.architectures.proofs import ArchitectureProof, read_proofs, write_proofs
-from pipelines.architectures.zoo import ZOO
+from pipelines.architectures.zoo import REFUSED, ZOO
 
 PAGE = Path(__file__).resolve().parent / "architectures.md"
 
@@ -23,7 +23,12 @@ writes this page; `upcycle architectures` prints the first table.
 upcycle architectures
 ```
 
-## Native models
+## Native and shim
+
+A `native` model is written in Keras 3 here. The others run the Object Detection API's own TF1 code inside TF2
+(`shim`): slower to build and to train, and the same for every later stage. Which one it is, is decided by
+`pipeline.config`: what a native model lacks, an architecture or one option, runs through the shim, and the
+conversion's report says so.
 
 Each line is a small model of the architecture, built by the TF1 Object Detection API's own code with random
 weights and batch-norm statistics, saved as a checkpoint and as a frozen graph, and converted from each.
@@ -35,15 +40,15 @@ weights and batch-norm statistics, saved as a checkpoint and as a frozen graph, 
 
 All variables are accounted for in each, and each is exported as a SavedModel that runs.
 
-| architecture | extractor | raw, checkpoint | raw, frozen graph | detections | matched | variables | loss |
-|---|---|---|---|---|---|---|---|
+| architecture | model | extractor | raw, checkpoint | raw, graph | detections | matched | variables | loss |
+|---|---|---|---|---|---|---|---|---|
 """
 
 _ZOO = """
 ## The TF1 detection zoo
 
-`native` models convert, and the figure is their architecture's. The others are refused in one sentence that
-names the nearest architecture that works.
+The figure is the architecture's from above. What is refused is refused in one sentence that names the nearest
+architecture that works.
 
 | model | trained on | architecture | here | max difference |
 |---|---|---|---|---|
@@ -53,7 +58,7 @@ names the nearest architecture that works.
 def page(proofs: dict[str, ArchitectureProof]) -> str:
     """docs/architectures.md."""
     lines = [
-        f"| {proof.architecture} | `{proof.extractor}` | {proof.raw_from_checkpoint:.1e} "
+        f"| {proof.architecture} | {proof.model} | `{proof.extractor}` | {proof.raw_from_checkpoint:.1e} "
         f"| {proof.raw_from_frozen_graph:.1e} | {proof.detections:.1e} | {proof.matched_detections} "
         f"| {proof.variables} of {proof.variables} | {proof.loss_before:.3g} to {proof.loss_after:.3g} |"
         for proof in proofs.values()
@@ -61,7 +66,7 @@ def page(proofs: dict[str, ArchitectureProof]) -> str:
     zoo = []
     for model in ZOO:
         proof = proofs.get(model.architecture)
-        here = f"native | {proof.raw:.1e}" if proof else "not yet | "
+        here = f"{proof.model} | {proof.raw:.1e}" if proof else f"refused | {REFUSED[model.architecture]}"
         zoo.append(f"| {model.name} | {model.dataset} | {model.architecture} | {here} |")
     return _HEAD + "\n".join(lines) + "\n" + _ZOO + "\n".join(zoo) + "\n"
 

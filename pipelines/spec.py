@@ -82,6 +82,9 @@ class TrainSpec(_Section):
     seed: int = Field(default=17, ge=0, description="seed of all that is random")
     eval_every_steps: int | None = Field(default=None, ge=1, description="steps between validation losses")
     augment: bool = Field(default=True, description="whether pipeline.config's augmentation is applied")
+    jit_compile: bool = Field(
+        default=False, description="whether XLA compiles the training step (SSD models only)"
+    )
 
 
 class GateSpec(_Section):

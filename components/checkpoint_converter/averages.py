@@ -22,7 +22,7 @@ def choose_weights(
     BadInput if the averages are asked for and there are none, if a trained variable lacks its average (it
     would be mixed in raw), and for a choice on an exported model, where the exporter has made it.
     """
-    if variables.kind != "checkpoint":
+    if variables.kind not in ("checkpoint", "tf2_checkpoint"):
         return _exported(variables, config, weights)
     asked = config.eval_config.use_moving_averages if weights == "config" else weights == "averages"
     if asked and not variables.averages:

@@ -16,14 +16,19 @@ PRIOR = 0.01  # of a class before training, as RetinaNet starts: few anchors hol
 
 @dataclass(frozen=True)
 class _Layout:
-    """Variables whose last axis is [groups, classes, width]; with `background`, class 0 is the background."""
+    """Variables whose last axis is [groups, classes, width]; with `background`, class 0 is the background.
+
+    `groups` is their number where it tells the variable from others of its name; None: whatever divides.
+    """
 
     pattern: re.Pattern[str]
     background: bool
     width: int
+    groups: int | None = None
 
 
-# Last axes as the OD API reshapes them: box_predictor.py's heads and the second stage's refined boxes.
+# Last axes as the OD API reshapes them: box_predictor.py's heads, the second stage's refined boxes, R-FCN's
+# maps (a group a bin), and the last of Mask R-CNN's convolutions.
 _LAYOUTS = (
     _Layout(re.compile(r"BoxPredictor_\d+/ClassPredictor/(weights|biases)"), True, 1),
     _Layout(
@@ -35,6 +40,9 @@ _LAYOUTS = (
     ),
     _Layout(re.compile(r"SecondStageBoxPredictor/ClassPredictor/(weights|biases)"), True, 1),
     _Layout(re.compile(r"SecondStageBoxPredictor/BoxEncodingPredictor/(weights|biases)"), False, 4),
+    _Layout(re.compile(r"SecondStageBoxPredictor/class_predictions/(weights|biases)"), True, 1),
+    _Layout(re.compile(r"SecondStageBoxPredictor/refined_locations/(weights|biases)"), False, 4),
+    _Layout(re.compile(r"SecondStageBoxPredictor/Conv(_\d+)?/(weights|biases)"), False, 1, groups=1),
 )
 
 
@@ -56,8 +64,8 @@ def carry_rows(
     if layout is None:
         return None
     offset = int(layout.background)
-    before = _by_class(old, head.classes_before + offset, layout.width)
-    after = _by_class(fresh.copy(), head.classes_after + offset, layout.width)
+    before = _by_class(old, head.classes_before + offset, layout)
+    after = _by_class(fresh.copy(), head.classes_after + offset, layout)
     if before is None or after is None or before.shape[:-2] != after.shape[:-2]:
         return None
     if layout.background and prior_bias is not None and name.endswith("/biases"):
@@ -70,11 +78,12 @@ def carry_rows(
     return after.reshape(fresh.shape)
 
 
-def _by_class(value: np.ndarray, classes: int, width: int) -> np.ndarray | None:
+def _by_class(value: np.ndarray, classes: int, layout: _Layout) -> np.ndarray | None:
     """[..., groups * classes * width] as [..., groups, classes, width]; None if it does not divide."""
-    if value.ndim == 0 or value.shape[-1] % (classes * width):
+    if value.ndim == 0 or value.shape[-1] % (classes * layout.width):
         return None
-    return value.reshape(*value.shape[:-1], -1, classes, width)
+    by_class = value.reshape(*value.shape[:-1], -1, classes, layout.width)
+    return by_class if layout.groups in (None, by_class.shape[-3]) else None
 
 
 def prior_bias(model_config: Any) -> float | None:

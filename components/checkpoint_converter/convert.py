@@ -17,6 +17,7 @@ from components.checkpoint_converter.class_head import prior_bias
 from components.checkpoint_converter.class_rows import match_classes, no_classes
 from components.checkpoint_converter.classification import as_detector, is_classification, mark_fresh
 from components.checkpoint_converter.inspect import checkpoint_num_classes
+from components.checkpoint_converter.mask_head import keep_mask_depth
 from components.checkpoint_converter.proof import prove
 from components.checkpoint_converter.proof_images import proof_images
 from components.checkpoint_converter.proof_stages import score_threshold
@@ -24,9 +25,11 @@ from components.checkpoint_converter.report import ConversionReport
 from components.checkpoint_converter.report_text import write_report
 from components.checkpoint_converter.restore import count_blocks, dropped, require_complete, restore
 from components.checkpoint_converter.reverse import write_tf1_checkpoint
-from components.checkpoint_converter.sources import TF1Variables, read_checkpoint
+from components.checkpoint_converter.sources import TF2_CHECKPOINT, TF1Variables, read_checkpoint
+from components.checkpoint_converter.tf2_checkpoint import require_config
 from components.checkpoint_converter.unfold import with_batch_norms
 from detection.builder import build_detector
+from detection.config.keras_twins import in_tf1_terms, in_tf2_terms
 from detection.config.label_map import LabelMap
 from detection.config.pipeline_config import write_pipeline_config
 from detection.errors import BadInput
@@ -68,8 +71,9 @@ def convert(
     Args:
         config: TrainEvalPipelineConfig of the model to fine-tune; all but its number of classes must be the
             checkpoint's.
-        checkpoint: TF1 checkpoint (prefix, folder or file of it), frozen graph or TF1 SavedModel; or the
-            classification checkpoint of the backbone, if train_config asks for one.
+        checkpoint: TF1 checkpoint (prefix, folder or file of it), frozen graph or TF1 SavedModel; a TF2
+            checkpoint, if TF1 has the same model; or the classification checkpoint of the backbone, if
+            train_config asks for one.
         out: folder to write: pipeline.config, checkpoint/ckpt-1.* (the model for fine-tuning),
             saved_model/ (the proved model, with the checkpoint's own classes), report.json, report.md.
         images: image files for the proof; the first four count; synthetic images if empty.
@@ -81,8 +85,12 @@ def convert(
     started = time.monotonic()
     options = options or Options()
     source = read_checkpoint(checkpoint)
+    config = in_tf1_terms(config)
+    if source.kind == TF2_CHECKPOINT:
+        require_config(source, config, source.path)
     variables, use_averages, notes = choose_weights(source, config, options.weights)
     resolved = _resolved(config, _classes_wanted(options))
+    keep_mask_depth(resolved, variables, notes)
     if is_classification(variables):
         variables = as_detector(variables, build_detector(resolved.model), config, notes)
     classes_before = checkpoint_num_classes(variables)
@@ -95,6 +103,8 @@ def convert(
     pictures, picture_source = proof_images(images)
 
     converted = build_detector(resolved.model, num_classes=classes_before)
+    if converted.no_native_model is not None:
+        notes.append(f"runs through the Object Detection API's own TF1 code: {converted.no_native_model}")
     variables = with_batch_norms(variables, converted, notes)
     restored = mark_fresh(restore(converted, variables), variables.fresh)
     require_complete(restored, variables.path)
@@ -172,7 +182,10 @@ def _oracle(
     folder: Path,
     notes: list[str],
 ) -> FrozenDetector:
-    """The TF1 graph to prove against: the user's own frozen graph, or one built by the TF1 code."""
+    """The graph to prove against: the user's own frozen graph, or one built by the OD API's own code.
+
+    For a TF2 checkpoint that is the Keras model's, with TensorFlow's own restore.
+    """
     if variables.graph is not None:
         graph_def = load_frozen_graph(variables.graph)
         fake = fake_quantization_count(graph_def)
@@ -186,6 +199,8 @@ def _oracle(
         source, frozen = Path(scratch) / "pipeline.config", Path(scratch) / "frozen_inference_graph.pb"
         same_values = _resolved(config, None)
         same_values.eval_config.use_moving_averages = use_averages
+        if variables.kind == TF2_CHECKPOINT:
+            same_values = in_tf2_terms(same_values)
         write_pipeline_config(same_values, source)
         prefix = variables.path
         if variables.fresh:  # TF1 has no values of its own for these: both sides get the same ones

@@ -17,15 +17,22 @@ _HEADS: tuple[tuple[str, str | None], ...] = (
     (r"WeightSharedConvolutionalBoxPredictor(_\d+)?/ClassPredictor", "BoxPredictor"),
     (r"SecondStageBoxPredictor/ClassPredictor", None),
 )
+_BINS_OF_CLASSES = "SecondStageBoxPredictor/class_predictions/biases"  # R-FCN's: bins x (classes + 1)
+_BINS_OF_BOXES = "SecondStageBoxPredictor/refined_locations/biases"  # and bins x classes x 4
 
 
 def checkpoint_num_classes(variables: Mapping[str, np.ndarray]) -> int:
     """Number of classes, background excluded, from the shapes of the heads.
 
-    A single-shot head predicts anchors x (classes + 1) logits where its box head predicts anchors x 4 values.
+    A single-shot head predicts anchors x (classes + 1) logits where its box head predicts anchors x 4 values,
+    R-FCN bins x (classes + 1) where its box head predicts bins x classes x 4.
     BadInput if no class head is found or the levels disagree.
     """
     found = {name: count for name in variables if (count := _classes_of(name, variables)) is not None}
+    if _BINS_OF_CLASSES in variables and _BINS_OF_BOXES in variables:
+        boxes = variables[_BINS_OF_BOXES].size // BOX_CODE_SIZE
+        bins = variables[_BINS_OF_CLASSES].size - boxes
+        found[_BINS_OF_CLASSES] = boxes // max(bins, 1)
     counts = set(found.values())
     if not counts:
         raise BadInput(

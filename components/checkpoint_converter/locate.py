@@ -54,6 +54,8 @@ def _in_folder(folder: Path) -> SourceFile:
     if not _prefixes(folder):
         frozen = folder / FROZEN_GRAPH
         graphs = [frozen] if frozen.is_file() else sorted(folder.glob("*.pb"))
+        if graphs != [frozen] and _prefixes(state):
+            return _in_folder(state)  # an export of TF2: the checkpoint is in the folder `checkpoint`
         for model in (folder, folder / "saved_model"):
             if graphs != [frozen] and (model / SAVED_MODEL).is_file():
                 return _checked(SourceFile(model, "saved_model"))

@@ -7,18 +7,16 @@ from typing import Any
 
 import numpy as np
 
-Detections = dict[
-    str, Any
-]  # detection_boxes [M, 4], detection_scores [M], detection_classes [M], num_detections []
+# detection_boxes [M, 4], detection_scores [M], detection_classes [M], num_detections []
+Detections = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Matched:
-    """Pairs found, their largest differences, and detections that only one side has."""
+    """The rows of each pair (of the reference, of the other), and what only one side has, in words."""
 
-    pairs: int
-    max_difference_boxes: float
-    max_difference_scores: float
+    reference_rows: list[int]
+    other_rows: list[int]
     unmatched: tuple[str, ...]
 
 
@@ -32,8 +30,8 @@ def match_detections(reference: Detections, other: Detections, tolerance: float,
     limit = len(reference["detection_scores"])
     unused = np.ones(len(found[1]), bool)
     alone: list[tuple[float, str]] = []
-    box_differences, score_differences = [0.0], [0.0]
-    for box, score, label in zip(*kept, strict=True):
+    rows: list[tuple[int, int]] = []
+    for row, (box, score, label) in enumerate(zip(*kept, strict=True)):
         boxes = np.abs(found[0] - box).max(axis=-1, initial=0.0)
         scores = np.abs(found[1] - score)
         cost = np.where(unused & (found[2] == label), np.maximum(boxes, scores), np.inf)
@@ -42,8 +40,7 @@ def match_detections(reference: Detections, other: Detections, tolerance: float,
             alone.append((float(score), f"class {label:.0f} score {score:.4f} only in the TF1 graph"))
             continue
         unused[nearest] = False
-        box_differences.append(float(boxes[nearest]))
-        score_differences.append(float(scores[nearest]))
+        rows.append((row, nearest))
     alone += [
         (float(found[1][i]), f"class {found[2][i]:.0f} score {found[1][i]:.4f} only in the converted model")
         for i in np.flatnonzero(unused)
@@ -52,7 +49,7 @@ def match_detections(reference: Detections, other: Detections, tolerance: float,
     unmatched = [
         text for score, text in alone if score > lowest + tolerance and score > threshold + tolerance
     ]
-    return Matched(len(box_differences) - 1, max(box_differences), max(score_differences), tuple(unmatched))
+    return Matched([row for row, _ in rows], [row for _, row in rows], tuple(unmatched))
 
 
 def _valid(detections: Detections) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from components.checkpoint_converter.match import Matched, match_detections
-from components.checkpoint_converter.report import Proof
 from detection.errors import Failed
 
 TOLERANCE = 1e-4
-DETECTIONS = ("detection_boxes", "detection_scores", "detection_classes", "num_detections")
+Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -25,51 +23,36 @@ class Stage:
     converted: np.ndarray
 
     @property
-    def difference(self) -> float:
-        """Largest absolute difference, relative to the largest absolute value of the TF1 tensor."""
-        return relative_difference(self.reference, self.converted)
+    def absolute(self) -> float:
+        """Largest absolute difference; infinite if the shapes differ or a value is not finite."""
+        if self.reference.shape != self.converted.shape:
+            return float("inf")
+        differences = np.abs(self.reference.astype(np.float64) - self.converted)
+        largest = float(differences.max(initial=0.0))
+        return largest if np.isfinite(largest) else float("inf")
+
+    @property
+    def relative(self) -> float:
+        """`absolute` by the largest absolute value of the TF1 tensor."""
+        scale = float(np.abs(self.reference).max(initial=0.0))
+        return self.absolute / scale if scale > 0 else self.absolute
 
 
-@dataclass
-class Tally:
-    """The largest differences so far, over the proof's images."""
+def preprocessing(tensor: str, reference: np.ndarray, converted: np.ndarray) -> Stage:
+    """The stage of the preprocessed images, `[B, H, W, 3]` of the TF1 graph and `[B, h, w, 3]` of the model.
 
-    images: int = 0
-    raw: float = 0.0
-    boxes: float = 0.0
-    scores: float = 0.0
-    pairs: int = 0
-
-    def add(self, raw: float, found: Matched) -> None:
-        """Count one image: its largest raw difference and its paired detections."""
-        self.images += 1
-        self.raw = max(self.raw, raw)
-        self.boxes = max(self.boxes, found.max_difference_boxes)
-        self.scores = max(self.scores, found.max_difference_scores)
-        self.pairs += found.pairs
-
-    def passed(self, image_source: str) -> Proof:
-        """The proof, of which no image failed."""
-        return Proof(
-            images=self.images,
-            image_source=image_source,
-            max_difference_raw=self.raw,
-            max_difference_boxes=self.boxes,
-            max_difference_scores=self.scores,
-            matched_detections=self.pairs,
-            tolerance=TOLERANCE,
-            passed=True,
-        )
+    A model may pad the preprocessed image inside its network, so the TF1 graph's padding is left out.
+    """
+    height, width = converted.shape[1:3]
+    return Stage("preprocessing", tensor, reference[:, :height, :width], converted)
 
 
-def relative_difference(reference: np.ndarray, converted: np.ndarray) -> float:
-    """max |a - b| / max |a|; infinite if the shapes differ or a value is not finite."""
-    if reference.shape != converted.shape:
-        return float("inf")
-    difference = np.abs(reference.astype(np.float64) - converted).max(initial=0.0)
-    scale = np.abs(reference).max(initial=0.0)
-    ratio = float(difference / scale) if scale > 0 else float(difference)
-    return ratio if np.isfinite(ratio) else float("inf")
+def require_equal(compared: list[Stage], number: int) -> None:
+    """Failed, naming the first of the stages of proof image `number` that is beyond the tolerance, if any."""
+    for stage in compared:
+        if stage.relative > TOLERANCE:
+            detail = f"{stage.tensor} differs by {stage.relative:.1e} of its largest value"
+            raise failure(stage.block, number, detail)
 
 
 def score_threshold(model_config: Any) -> float:
@@ -79,20 +62,6 @@ def score_threshold(model_config: Any) -> float:
     else:
         post_processing = model_config.ssd.post_processing
     return float(post_processing.batch_non_max_suppression.score_threshold)
-
-
-def matched(reference: dict[str, np.ndarray], converted: dict[str, np.ndarray], threshold: float) -> Matched:
-    """The detections of a batch of one image, paired; see match_detections."""
-    first = [{name: values[name][0] for name in DETECTIONS} for values in (reference, converted)]
-    return match_detections(first[0], first[1], TOLERANCE, threshold)
-
-
-def first_difference(compared: list[Stage], number: int) -> Failed:
-    """The error that names the first of the stages of proof image `number` that is beyond the tolerance."""
-    first = next(stage for stage in compared if stage.difference > TOLERANCE)
-    return failure(
-        first.block, number, f"{first.tensor} differs by {first.difference:.1e} of its largest value"
-    )
 
 
 def failure(block: str, number: int, detail: str) -> Failed:

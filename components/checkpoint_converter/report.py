@@ -94,11 +94,25 @@ class ClassHead(BaseModel):
         )
 
 
+class ComparedTensor(BaseModel):
+    """One tensor's largest differences from the TF1 graph's, over the images of a proof.
+
+    `max_relative` is relative to the largest absolute value of the TF1 tensor on the same image.
+    """
+
+    block: str
+    tensor: str
+    max_absolute: float
+    max_relative: float
+
+
 class Proof(BaseModel):
     """Largest differences between the converted model and the TF1 graph, from the same uint8 images.
 
     `max_difference_raw` is relative to the largest absolute value of the TF1 tensor; boxes are in normalised
-    coordinates, scores in 0..1.
+    coordinates, scores in 0..1. `tensors` has the raw predictions and the matched detections, in the order of
+    computation; older reports have none. `replayed_images`: on how many the detections are of the TF1 graph's
+    own raw predictions, since rounding in the model's tipped an overlap at the NMS's threshold.
     """
 
     images: int
@@ -109,6 +123,8 @@ class Proof(BaseModel):
     matched_detections: int
     tolerance: float
     passed: bool
+    replayed_images: int = 0
+    tensors: list[ComparedTensor] = []
 
 
 class ConversionReport(BaseModel):

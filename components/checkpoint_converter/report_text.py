@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from components.checkpoint_converter.report import ClassHead, ConversionReport, Proof, Variable
+from components.checkpoint_converter.report import (
+    ClassHead,
+    ComparedTensor,
+    ConversionReport,
+    Proof,
+    Variable,
+)
 
 
 def write_report(report: ConversionReport, folder: Path) -> None:
@@ -70,7 +76,7 @@ def _proof_section(proof: Proof | None, classes: int) -> list[str]:
             "UNPROVED: the proof was switched off. Nothing shows that this is the TF1 model.",
             "",
         ]
-    return [
+    lines = [
         f"## Proof: {'passed' if proof.passed else 'FAILED'}",
         "",
         f"The converted model with the checkpoint's {classes} classes against the TF1 graph, "
@@ -83,6 +89,27 @@ def _proof_section(proof: Proof | None, classes: int) -> list[str]:
         f"| {proof.tolerance:.0e} |",
         f"| box coordinates, normalised | {proof.max_difference_boxes:.1e} | {proof.tolerance:.0e} |",
         f"| scores | {proof.max_difference_scores:.1e} | {proof.tolerance:.0e} |",
+        "",
+    ]
+    if proof.replayed_images:
+        lines += [
+            f"On {proof.replayed_images} of the images the detections are of the TF1 graph's raw "
+            "predictions: rounding in the model's own tipped an overlap at the NMS's threshold.",
+            "",
+        ]
+    return lines + _tensor_table(proof.tensors)
+
+
+def _tensor_table(tensors: list[ComparedTensor]) -> list[str]:
+    if not tensors:
+        return []
+    return [
+        "| block | tensor | largest difference | relative to its largest value |",
+        "|---|---|---:|---:|",
+        *(
+            f"| {tensor.block} | {tensor.tensor} | {tensor.max_absolute:.1e} | {tensor.max_relative:.1e} |"
+            for tensor in tensors
+        ),
         "",
     ]
 

@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 
 from components.checkpoint_converter.class_head import carry_rows
-from components.checkpoint_converter.name_map import tf1_name
 from components.checkpoint_converter.report import TRAINING_STATE, Block, ClassHead, Variable
 from components.checkpoint_converter.sources import TF1Variables
-from detection.builder import block_of
+from detection.blocks import BLOCKS, block_of
 from detection.errors import Failed
-
-BLOCKS = ("backbone", "feature_maps", "fpn", "rpn", "box_head", "class_head")
+from detection.tf1.names import tf1_name
 
 
 @dataclass(frozen=True)

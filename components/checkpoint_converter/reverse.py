@@ -12,7 +12,6 @@ import tensorflow as tf
 from pydantic import BaseModel
 
 from components.checkpoint_converter.bookkeeping import MOVING_AVERAGE
-from components.checkpoint_converter.name_map import tf1_name
 from components.checkpoint_converter.proof import prove
 from components.checkpoint_converter.proof_images import proof_images
 from components.checkpoint_converter.proof_stages import score_threshold
@@ -21,6 +20,7 @@ from detection.builder import build_detector
 from detection.config.pipeline_config import read_pipeline_config, write_pipeline_config
 from detection.errors import BadInput, Failed
 from detection.tf1.frozen_graph import FrozenDetector, load_frozen_graph
+from detection.tf1.names import tf1_name
 from detection.tf1.oracle import write_oracle
 from detection.weights import read_weights
 
@@ -64,6 +64,7 @@ def reverse(folder: Path, prefix: Path, images: list[Path], proof: bool = True) 
         raise Failed(
             "two variables of the model have one TF1 name", str(folder), "report this: it is a defect"
         )
+    values |= {name: variable.numpy() for name, variable in detector.unread_variables().items()}
     values |= unread_block4(values)
     averages = averages_of(values) if config.eval_config.use_moving_averages else {}
     proved = None

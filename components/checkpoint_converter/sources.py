@@ -1,4 +1,7 @@
-"""Reads a TF1 model's variables, however its path is spelled: checkpoint, frozen graph or SavedModel."""
+"""Reads a detector's variables, however its path is spelled: checkpoint, frozen graph or SavedModel.
+
+All come out by their TF1 names; those of a TF2 checkpoint are translated.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,12 @@ import numpy as np
 
 from components.checkpoint_converter.bookkeeping import MOVING_AVERAGE, reason_to_ignore
 from components.checkpoint_converter.locate import SAVED_MODEL, SourceFile, locate
+from components.checkpoint_converter.tf2_checkpoint import OBJECT_GRAPH_KEY, read_tf2_variables
 from components.checkpoint_converter.v1_format import reader_path
 from detection.errors import BadInput
 
-OBJECT_GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"  # only TF2's object-based checkpoints hold it
-Kind = Literal["checkpoint", "frozen_graph", "saved_model"]
+TF2_CHECKPOINT: Literal["tf2_checkpoint"] = "tf2_checkpoint"
+Kind = Literal["checkpoint", "frozen_graph", "saved_model", "tf2_checkpoint"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +70,11 @@ class TF1Variables(Mapping[str, np.ndarray]):
 
 
 def read_checkpoint(path: str | Path) -> TF1Variables:
-    """Read a TF1 model from a checkpoint, a frozen graph or a TF1 SavedModel.
+    """Read a detector from a checkpoint of TF1 or TF2, a frozen graph or a TF1 SavedModel.
 
     A checkpoint is meant by its prefix, folder, `checkpoint`, .index, .data or .meta file, or by a V1 file.
     BadInput, with the fix, if there is nothing there, more than one candidate, a Git LFS pointer, a file cut
-    off, a TF2 checkpoint or SavedModel, or a graph optimised beyond recovery.
+    off, a TF2 checkpoint of a model that TF1 has not, a TF2 SavedModel, or a graph optimised beyond recovery.
     """
     source = locate(Path(path))
     read = {"checkpoint": _read_prefix, "frozen_graph": _read_frozen_graph, "saved_model": _read_saved_model}
@@ -123,14 +127,12 @@ def _read_prefix(source: SourceFile) -> TF1Variables:
     try:
         reader = tf.train.load_checkpoint(prefix)
         shapes = reader.get_variable_to_shape_map()
-        wanted = [name for name in shapes if name.endswith(MOVING_AVERAGE) or reason_to_ignore(name) is None]
         if OBJECT_GRAPH_KEY in shapes:
-            raise BadInput(
-                "this is a TF2 (object-based) checkpoint, not a TF1 checkpoint",
-                prefix,
-                "give the TF1 model.ckpt it was made from; a model already in TF2 needs no conversion "
-                "(`upcycle convert --reverse` gives a converted one its TF1 names again)",
+            found = read_tf2_variables(reader, prefix)
+            return TF1Variables(
+                found.arrays, TF2_CHECKPOINT, prefix, averages=found.averages, ignored=found.ignored
             )
+        wanted = [name for name in shapes if name.endswith(MOVING_AVERAGE) or reason_to_ignore(name) is None]
         arrays = {name: reader.get_tensor(name) for name in wanted}
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         raise BadInput(

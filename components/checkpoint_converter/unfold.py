@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from components.checkpoint_converter.name_map import tf1_name
 from components.checkpoint_converter.sources import TF1Variables
 from detection.errors import BadInput
+from detection.faster_rcnn import FasterRCNN
 from detection.layers import BatchNorm
+from detection.tf1.names import tf1_name
 
 _SCOPE = "/BatchNorm"
 
@@ -45,11 +46,13 @@ def with_batch_norms(variables: TF1Variables, model: Any, notes: list[str]) -> T
                 "give the frozen_inference_graph.pb as export_inference_graph.py wrote it, or the checkpoint",
             )
         if layer.trains and not model.freeze_batch_norm:
+            two_stages = isinstance(model, FasterRCNN)
+            setting = "batch_norm_trainable: false" if two_stages else "freeze_batchnorm: true"
             raise BadInput(
                 "batch norms are folded into the convolutions: the model could be served, but training would "
                 "normalise by statistics that the graph no longer has",
                 variables.path,
-                "set freeze_batchnorm: true in the pipeline.config's model, or give the checkpoint",
+                f"set {setting} in the pipeline.config's model, or give the checkpoint",
             )
         ones = np.ones_like(offset)
         arrays |= {

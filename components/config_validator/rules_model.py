@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from components.config_validator.findings import Change
 from components.config_validator.subject import Problem, Subject
 from detection.config.architectures import SUPPORTED, architecture_of, nearest_supported
+from detection.config.keras_twins import difference, is_twin, tf1_type
 
 _LARGE_IMAGE_PIXELS = 640 * 640
 _SMALL_IMAGE_SIDE = 33
@@ -16,6 +17,9 @@ _PARTS = {
     "box_predictor": ("convolutional_box_predictor", "weight_shared_convolutional_box_predictor"),
     "matcher": ("argmax_matcher",),
 }
+# and those for which the Object Detection API's own code may step in
+_SHIM_PARTS = ("anchor_generator", "box_coder")
+_SLOWER = "it runs through the Object Detection API's own code: slower to build, otherwise the same"
 
 
 def num_classes_is_the_label_maps(subject: Subject) -> Iterator[Problem]:
@@ -51,19 +55,29 @@ def num_classes_is_the_checkpoints(subject: Subject) -> Iterator[Problem]:
 
 
 def architecture_is_supported(subject: Subject) -> Iterator[Problem]:
-    """There must be a native model of this feature extractor."""
+    """There must be a model of this feature extractor, native or through the Object Detection API's code."""
     architecture = architecture_of(subject.config.model)
     if (subject.kind in ("ssd", "faster_rcnn") and architecture in SUPPORTED) or architecture == "ssd":
         return  # an ssd without a type is feature_extractor_is_there's
+    field = f"model.{subject.kind}.feature_extractor.type"
+    twin = is_twin(subject.config.model)
+    reason = difference(subject.config.model) if twin else f"there is a model for {', '.join(SUPPORTED)}"
+    if reason is None:
+        yield Problem(
+            "info",
+            f"{architecture} is TF2's name",
+            field,
+            "TF1's model computes the same, from a checkpoint of TF1 or TF2",
+            f'type: "{tf1_type(architecture)}"',
+            (Change(field=field, value=tf1_type(architecture)),),
+        )
+        return
     nearest = nearest_supported(architecture)
-    keras_twin = architecture.endswith("_keras")
     yield Problem(
         "error",
         f"{subject.kind} with {architecture} is not supported",
-        f"model.{subject.kind}.feature_extractor.type",
-        "this is a TF2 config; a TF1 checkpoint does not fit it"
-        if keras_twin
-        else f"there is a native model for {', '.join(SUPPORTED)}",
+        field,
+        f"this is a TF2 config; {reason}" if twin else reason,
         f"give the TF1 config that the checkpoint was trained with; the nearest supported is {nearest}",
     )
 
@@ -82,17 +96,26 @@ def feature_extractor_is_there(subject: Subject) -> Iterator[Problem]:
 
 
 def image_size_is_usable(subject: Subject) -> Iterator[Problem]:
-    """SSD anchors are made for one image size, so the resizer must give one."""
+    """SSD models are trained at one image size, so the resizer should give one."""
     if subject.ssd is None:
         return
     field = "model.ssd.image_resizer"
     kind = subject.ssd.image_resizer.WhichOneof("image_resizer_oneof")
+    if kind == "keep_aspect_ratio_resizer":
+        yield Problem(
+            "info",
+            f"image_resizer is {kind}, which no native SSD has",
+            f"{field}.{kind}",
+            _SLOWER,
+            "nothing to do, if the checkpoint was trained so; batch_size must be 1",
+        )
+        return
     if kind != "fixed_shape_resizer":
         yield Problem(
             "error",
             f"image_resizer is {kind or 'missing'}",
             f"{field}.{kind}" if kind else field,
-            "the native SSD models need one input size",
+            "a model is built for a known way of resizing",
             "use fixed_shape_resizer with the height and width of the training",
         )
         return
@@ -125,17 +148,22 @@ def image_size_is_usable(subject: Subject) -> Iterator[Problem]:
 
 
 def parts_are_supported(subject: Subject) -> Iterator[Problem]:
-    """Each part of the SSD must be of the kind that the native model has."""
-    if subject.ssd is None or architecture_of(subject.config.model) not in SUPPORTED:
+    """Each part of the SSD must be of a kind that there is code for."""
+    architecture = tf1_type(architecture_of(subject.config.model))
+    if subject.ssd is None or architecture not in SUPPORTED:
         return
     for part, wanted in _PARTS.items():
         kind = getattr(subject.ssd, part).WhichOneof(f"{part}_oneof")
         if kind not in wanted:
             field = f"model.ssd.{part}"
+            runs = kind is not None and part in _SHIM_PARTS
             yield Problem(
-                "error",
+                "info" if runs else "error",
                 f"{part} is {kind or 'missing'}",
                 f"{field}.{kind}" if kind else field,
-                f"the native model of {architecture_of(subject.config.model)} has {' or '.join(wanted)} only",
-                f"use {' or '.join(wanted)}, as in the config of the training",
+                f"the native model of {architecture} has {' or '.join(wanted)} only"
+                + (f"; {_SLOWER}" if runs else ""),
+                "nothing to do, if the checkpoint was trained so"
+                if runs
+                else f"use {' or '.join(wanted)}, as in the config of the training",
             )

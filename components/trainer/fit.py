@@ -127,7 +127,7 @@ def train(
             variables_trained=len(trainer.trained),
             variables_frozen=len(detector.trainable_variables) - len(trainer.trained),
             augmentations=list(augmentations.names),
-            not_applied=_not_applied(config, augmentations),
+            not_applied=_not_applied(config, augmentations, detector),
         )
         _write_outputs(detector, config, label_map, result, out)
     return result
@@ -139,6 +139,12 @@ def _build_trainer(
     """The converted detector with its optimizer, at step 0."""
     train_config = config.train_config
     detector = build_detector(config.model)
+    if options.jit_compile and not detector.supports_jit:
+        raise BadInput(
+            "the training step of this model can't be compiled with XLA",
+            "train.jit_compile",
+            "leave it out: it is for SSD models",
+        )
     detector.freeze_batch_norm = not options.train_batch_norm
     read_weights(detector, converted_dir / "checkpoint" / "ckpt-1")
     trained = select_trained(
@@ -155,8 +161,7 @@ def _build_trainer(
         clip_norm=train_config.gradient_clipping_by_norm,
         regularize=train_config.add_regularization_loss,
     )
-    # XLA is off: hard-example mining has shapes that depend on the data.
-    trainer.compile(optimizer=optimizer, jit_compile=False)
+    trainer.compile(optimizer=optimizer, jit_compile=options.jit_compile)
     return trainer
 
 
@@ -176,12 +181,14 @@ def _identity(
     return digest.hexdigest()
 
 
-def _not_applied(config: Message, augmentations: Augmentations) -> list[str]:
+def _not_applied(config: Message, augmentations: Augmentations, detector: Detector) -> list[str]:
     """Settings of the config that would change a TF1 training and have no counterpart here."""
     settings = [f"data_augmentation_options.{name}" for name in augmentations.not_applied]
     optimizer = config.train_config.optimizer
     if optimizer.WhichOneof("optimizer") and optimizer.use_moving_average:
         settings.append("optimizer.use_moving_average")
+    if detector.has_masks:
+        settings.append("second_stage_box_predictor.predict_instance_masks")
     if config.train_config.bias_grad_multiplier:
         settings.append("bias_grad_multiplier")
     return settings

@@ -12,7 +12,8 @@ class TrainOptions(BaseModel):
 
     `freeze` holds regular expressions, searched in TF1 variable names, as train_config.freeze_variables.
     `schedule: config` keeps the config's learning-rate schedule (scaled, if `learning_rate` is given);
-    `warmup_steps` belongs to the schedules `constant` and `cosine`.
+    `warmup_steps` belongs to the schedules `constant` and `cosine`. `jit_compile` compiles the training step
+    with XLA, for SSD models.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,6 +30,7 @@ class TrainOptions(BaseModel):
     eval_every_steps: int | None = Field(default=None, ge=1)
     seed: int = 0
     augment: bool = True
+    jit_compile: bool = False
 
 
 class TrainingResult(BaseModel):

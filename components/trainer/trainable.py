@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 import keras
 import tensorflow as tf
 
-from components.checkpoint_converter.name_map import tf1_name
 from detection.detector import Detector
 from detection.errors import BadInput
+from detection.tf1.names import tf1_name
 
 Batch = tuple[tf.Tensor, dict[str, tf.Tensor]]
 

@@ -1,4 +1,4 @@
-"""Which TF1 detectors have a native model here, and which augmentations training applies. No TensorFlow."""
+"""Which TF1 detectors run here, natively or not, and which augmentations training applies. No TensorFlow."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import difflib
 from itertools import pairwise
 from typing import Any
 
-# feature_extractor.type of model.ssd and model.faster_rcnn
-SUPPORTED = (
+# feature_extractor.type of model.ssd and model.faster_rcnn that has a native model
+NATIVE = (
     "embedded_ssd_mobilenet_v1",
+    "faster_rcnn_inception_resnet_v2",
     "faster_rcnn_inception_v2",
     "faster_rcnn_resnet101",
     "faster_rcnn_resnet152",
@@ -26,6 +27,24 @@ SUPPORTED = (
     "ssd_resnet152_v1_fpn",
     "ssd_resnet50_v1_fpn",
 )
+
+# And those that the OD API's TF1 code knows beside them: they run through detection.shim.
+SHIM = (
+    "faster_rcnn_nas",
+    "faster_rcnn_pnas",
+    "ssd_inception_v3",
+    "ssd_mobiledet_cpu",
+    "ssd_mobiledet_dsp",
+    "ssd_mobiledet_edgetpu",
+    "ssd_mobiledet_gpu",
+    "ssd_mobilenet_v2_mnasfpn",
+    "ssd_pnasnet",
+    "ssd_resnet101_v1_ppn",
+    "ssd_resnet152_v1_ppn",
+    "ssd_resnet50_v1_ppn",
+)
+
+SUPPORTED = (*NATIVE, *SHIM)
 
 # The names of train_config.data_augmentation_options that detection.augment has a step for.
 AUGMENTATIONS = frozenset(
@@ -53,7 +72,7 @@ def architecture_of(model: Any) -> str:
 
 
 def nearest_supported(architecture: str) -> str:
-    """The supported type whose name is most like `architecture`."""
+    """The type that runs here, natively or not, whose name is most like `architecture`."""
     return max(SUPPORTED, key=lambda name: difflib.SequenceMatcher(None, name, architecture).ratio())
 
 

@@ -2,7 +2,7 @@
 
 The package was written for TensorFlow 1.15, protobuf 3 and NumPy 1. Its files stay as they are; an import
 hook and a few module aliases supply what has since been removed. Only a process of its own may call
-`install`, because it switches the whole process to TF1 behaviour.
+`install`, because it switches the whole process to TF1 behaviour; `install_beside_tf2` leaves TF2's on.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from detection.config import protos
+from detection.tf1.contrib import alias_contrib
 
 PACKAGE = "object_detection"
 LEGACY_KERAS = {"TF_USE_LEGACY_KERAS": "1"}
@@ -26,16 +27,6 @@ LEGACY_KERAS = {"TF_USE_LEGACY_KERAS": "1"}
 # Sources that still say np.int, np.float or np.bool, which NumPy 1.24 removed.
 _OLD_NUMPY_MODULES = frozenset({"nets.mobilenet.mobilenet_v3", "object_detection.utils.metrics"})
 _OLD_NUMPY_NAME = re.compile(rb"\bnp\.(int|float|bool)\b")
-
-# tf.contrib is gone. These are imported by modules that the builder loads, but not called for inference.
-_CONTRIB_MODULES = (
-    "tensorflow.contrib",
-    "tensorflow.contrib.training",
-    "tensorflow.contrib.image",
-    "tensorflow.contrib.image.python",
-    "tensorflow.contrib.image.python.ops",
-    "tensorflow.contrib.image.python.ops.image_ops",
-)
 
 
 class _ProtoLoader(importlib.abc.Loader):
@@ -80,18 +71,6 @@ class _Finder(importlib.abc.MetaPathFinder):
         return None
 
 
-def _alias_contrib() -> None:
-    def absent(*args: object, **kwargs: object) -> None:
-        raise NotImplementedError("tf.contrib is not part of TensorFlow 2")
-
-    for name in _CONTRIB_MODULES:
-        module = types.ModuleType(name)
-        module.__path__ = []
-        sys.modules[name] = module
-    vars(sys.modules[_CONTRIB_MODULES[-1]])["bipartite_match"] = absent
-    vars(sys.modules["tensorflow.contrib.training"])["HParams"] = absent
-
-
 def _alias_legacy_layers() -> None:
     # tf_slim's batch_norm imports a path that the tf_keras wheel keeps under src.
     for name in ("legacy_tf_layers", "legacy_tf_layers.normalization"):
@@ -107,24 +86,66 @@ def _alias_tensor() -> None:
         vars(ops)["Tensor"] = tensor.Tensor
 
 
+def _unify_slim_layers() -> None:
+    # tf_slim takes its convolutions from TensorFlow's frozen copy of Keras 2 and batch norm from tf_keras;
+    # one variable store must govern both
+    from tf_keras.src.engine import input_spec
+    from tf_keras.src.legacy_tf_layers import base, convolutional, core, normalization, pooling
+
+    vars(importlib.import_module("tf_slim.layers.layers")).update(
+        base=base,
+        convolutional_layers=convolutional,
+        core_layers=core,
+        input_spec=input_spec,
+        normalization_layers=normalization,
+        pooling_layers=pooling,
+    )
+
+
+def hook_imports() -> None:
+    """Make `object_detection` importable as it is, in whatever behaviour the process has.
+
+    RuntimeError if the package is not installed.
+    """
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise RuntimeError(f"the package {PACKAGE} is not installed")
+    sys.meta_path.insert(0, _Finder(Path(spec.submodule_search_locations[0])))
+    alias_contrib()
+    _alias_legacy_layers()
+    _alias_tensor()
+
+
+def is_hooked() -> bool:
+    """Whether `hook_imports` was called."""
+    return any(isinstance(finder, _Finder) for finder in sys.meta_path)
+
+
 def install() -> None:
     """Switch this process to TF1 behaviour and make `object_detection` importable, once.
 
     RuntimeError if the process was not started with TF_USE_LEGACY_KERAS=1: slim's layers need Keras 2.
     """
-    if any(isinstance(finder, _Finder) for finder in sys.meta_path):
+    if is_hooked():
         return
     if os.environ.get("TF_USE_LEGACY_KERAS") != "1":
         raise RuntimeError("start the process with TF_USE_LEGACY_KERAS=1")
-    spec = importlib.util.find_spec(PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise RuntimeError(f"the package {PACKAGE} is not installed")
     import tensorflow as tf
 
     # The package asks at import time which version it runs on, and then loads the TF1 feature extractors.
     tf.compat.v1.disable_v2_behavior()
     tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
-    sys.meta_path.insert(0, _Finder(Path(spec.submodule_search_locations[0])))
-    _alias_contrib()
-    _alias_legacy_layers()
-    _alias_tensor()
+    hook_imports()
+
+
+def install_beside_tf2() -> None:
+    """Make the TF1 half of `object_detection` importable in a process that keeps TF2 behaviour, once.
+
+    Its layers must run in a variable store of tf_keras; see detection.shim. Keras 3 is not touched.
+    """
+    if is_hooked():
+        return
+    hook_imports()
+    tf_version = importlib.import_module(f"{PACKAGE}.utils.tf_version")
+    vars(tf_version).update(is_tf1=lambda: True, is_tf2=lambda: False)
+    _unify_slim_layers()

@@ -21,6 +21,7 @@ from detection.tf1.two_stage_graph import TwoStageTensors, find_two_stage_tensor
 
 INPUT = "image_tensor"
 DETECTIONS = ("detection_boxes", "detection_scores", "detection_classes", "num_detections")
+MASKS = "detection_masks"
 _FAKE_QUANT_OPS = frozenset({"FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel"})
 
 
@@ -107,7 +108,12 @@ def fake_quantization_count(graph_def: tf.compat.v1.GraphDef) -> int:
 
 
 class FrozenDetector:
-    """Runs a frozen TF1 detector exactly as it was written: no graph rewriting, no constant folding."""
+    """Runs a frozen TF1 detector exactly as it was written: no graph rewriting, no constant folding.
+
+    Attributes:
+        raw, two_stage: the inner tensors of a single-shot and of a two-stage detector.
+        detections: names of the outputs that `run` gives of any detector, masks among them if it has any.
+    """
 
     def __init__(self, graph_def: tf.compat.v1.GraphDef, source: str = "frozen graph") -> None:
         """BadInput if the graph has no `image_tensor` or no `detection_*` outputs."""
@@ -121,7 +127,8 @@ class FrozenDetector:
             )
         self.raw: RawTensors | None = find_raw_tensors(graph_def)
         self.two_stage: TwoStageTensors | None = find_two_stage_tensors(graph_def)
-        self._fetches = {name: f"{name}:0" for name in DETECTIONS}
+        self.detections = (*DETECTIONS, MASKS) if MASKS in names else DETECTIONS
+        self._fetches = {name: f"{name}:0" for name in self.detections}
         if self.raw is not None:
             self._fetches |= {
                 "box_encodings": self.raw.box_encodings,
@@ -141,8 +148,9 @@ class FrozenDetector:
         """Detect on images uint8 [B, h, w, 3].
 
         Returns detection_boxes [B, M, 4], detection_scores [B, M], detection_classes [B, M] (label ids from
-        1), num_detections [B], and for a single-shot detector box_encodings [B, A, 4] and
-        class_predictions_with_background [B, A, C+1]; all float32.
+        1), num_detections [B], of Mask R-CNN detection_masks [B, M, h, w] too (probabilities), and for a
+        single-shot detector box_encodings [B, A, 4] and class_predictions_with_background [B, A, C+1]; all
+        float32.
         """
         return self._batched(self._fetches, images)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import tensorflow as tf
 
 POSTPROCESSOR = "Postprocessor/"
 EXTRACTOR = "FeatureExtractor/"
-_FLOAT = tf.float32.as_datatype_enum
+_NEAR = 400  # nodes: a predictor is nearer than that to what leaves it
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,17 @@ class Graph:
                         found[producer(edge)] = None
         return list(found)
 
+    def upstream(self, start: str) -> Iterator[str]:
+        """Names of the nodes before a node, nearest first."""
+        seen, queue = {start}, deque([start])
+        while queue:
+            for edge in self.nodes[queue.popleft()].input:
+                name = producer(edge)
+                if name not in seen:
+                    seen.add(name)
+                    queue.append(name)
+                    yield name
+
     def downstream(self, start: str, within: str) -> Iterator[str]:
         """Names of the nodes in a scope that a node's value reaches."""
         seen, stack = set(), [start]
@@ -61,6 +73,14 @@ class Graph:
     def reaches(self, start: str, within: str, ops: frozenset[str]) -> bool:
         return any(self.nodes[name].op in ops for name in self.downstream(start, within))
 
+    def leaving(self, start: str, within: str) -> list[str]:
+        """Of a node in a scope and those that its value reaches there, the ones read from outside."""
+        return [
+            name
+            for name in (start, *self.downstream(start, within))
+            if any(not reader.startswith(within) for reader in self.consumers[name])
+        ]
+
 
 def find_raw_tensors(graph_def: tf.compat.v1.GraphDef) -> RawTensors | None:
     """The raw predictions that enter the post-processing; None for a graph that is no single-shot detector.
@@ -71,8 +91,11 @@ def find_raw_tensors(graph_def: tf.compat.v1.GraphDef) -> RawTensors | None:
     graph = Graph(graph_def)
     inputs = graph.entering(lambda name: name.startswith(POSTPROCESSOR))
     boxes = [name for name in inputs if graph.reaches(name, POSTPROCESSOR, frozenset({"Exp"}))]
-    upstream = {name: _upstream(graph, name) for name in inputs}
-    heads = [name for name in inputs if any("BoxPredictor" in up for up in upstream[name])]
+    heads = [
+        name
+        for name in inputs
+        if any("BoxPredictor" in before for before in islice(graph.upstream(name), _NEAR))
+    ]
     classes = [name for name in heads if name not in boxes]
     if len(boxes) != 1 or len(classes) != 1:
         return None
@@ -82,19 +105,6 @@ def find_raw_tensors(graph_def: tf.compat.v1.GraphDef) -> RawTensors | None:
         preprocessed=preprocessed_image(graph, EXTRACTOR),
         feature_maps=_feature_maps(graph),
     )
-
-
-def _upstream(graph: Graph, start: str, limit: int = 400) -> set[str]:
-    """Names of up to `limit` nodes before a node, nearest first."""
-    seen: dict[str, None] = {}
-    queue = [start]
-    while queue and len(seen) < limit:
-        for edge in graph.nodes[queue.pop(0)].input:
-            name = producer(edge)
-            if name not in seen:
-                seen[name] = None
-                queue.append(name)
-    return set(seen)
 
 
 def preprocessed_image(graph: Graph, extractor: str) -> str | None:

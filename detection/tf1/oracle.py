@@ -1,7 +1,8 @@
 """Writes the frozen TF1 graph of a pipeline.config and a checkpoint: the reference for a conversion's proof.
 
 The graph is built by the Object Detection API's own TF1 code in a child process (that code needs TF1
-behaviour and Keras 2 in the whole process), as export_inference_graph.py would build it.
+behaviour and Keras 2 in the whole process), as export_inference_graph.py would build it. For a config of one
+of the API's TF2 models, and a TF2 checkpoint, its Keras code builds it; see keras_oracle.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from detection.config.keras_twins import is_twin
 from detection.errors import BadInput, Failed, UpcycleError
 
 MOVING_AVERAGE = "/ExponentialMovingAverage"
 _ROOT = Path(__file__).resolve().parents[2]
 _RESULT = "oracle-error: "
-# What the exporter names its outputs; raw_detection_* and multiclass scores are there for single-shot
-# detectors.
+# What the exporter names its outputs; a detector gives those that it has: masks are Mask R-CNN's.
 _OUTPUTS = (
     "detection_boxes",
     "detection_scores",
@@ -29,6 +30,7 @@ _OUTPUTS = (
     "num_detections",
     "raw_detection_boxes",
     "raw_detection_scores",
+    "detection_masks",
 )
 
 
@@ -122,22 +124,30 @@ def write_frozen(session: Any, out: Path) -> None:
     names = {operation.name for operation in session.graph.get_operations()}
     outputs = [name for name in _OUTPUTS if name in names]
     frozen = tf.graph_util.convert_variables_to_constants(session, session.graph.as_graph_def(), outputs)
+    _write_graph_def(frozen, out)
+
+
+def _write_graph_def(graph_def: Any, out: Path) -> None:
     partial = out.with_name(out.name + ".partial")
-    partial.write_bytes(frozen.SerializeToString())
+    partial.write_bytes(graph_def.SerializeToString())
     os.replace(partial, out)
 
 
 def _freeze(config_path: Path, checkpoint: str, out: Path, num_classes: int | None) -> None:
-    from detection.tf1 import compat
-
-    compat.install()
-    import tensorflow.compat.v1 as tf
-
     from detection.config.pipeline_config import read_pipeline_config
+    from detection.tf1 import compat
 
     config = read_pipeline_config(config_path)
     if num_classes is not None:
         getattr(config.model, config.model.WhichOneof("model")).num_classes = num_classes
+    if is_twin(config.model):
+        from detection.tf1.keras_oracle import frozen_keras_graph
+
+        _write_graph_def(frozen_keras_graph(config, checkpoint, _OUTPUTS), out)
+        return
+    compat.install()
+    import tensorflow.compat.v1 as tf
+
     with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
         build_graph(config)
         _restore(session, checkpoint, config.eval_config.use_moving_averages)

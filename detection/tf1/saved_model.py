@@ -29,7 +29,7 @@ def saved_model_graph(path: Path) -> tf.compat.v1.GraphDef:
         raise BadInput(
             "this is a TF2 SavedModel, not a TF1 one",
             str(path),
-            "give the TF1 model it was made from; a model already in TF2 needs no conversion",
+            "give the TF2 checkpoint that was exported with it (checkpoint/ckpt-0) or the TF1 model",
         )
     if not any(node.op in _VARIABLES for node in meta.graph_def.node):
         return meta.graph_def

@@ -23,6 +23,7 @@ class ArchitectureProof:
       matched_detections: how many those are, from the checkpoint.
       variables: of the model; all of them were loaded.
       loss_before, loss_after: of a fixed batch, before and after five training steps.
+      model: "native", or "shim" if the OD API's own code computes it.
     """
 
     architecture: str
@@ -34,6 +35,7 @@ class ArchitectureProof:
     variables: int
     loss_before: float
     loss_after: float
+    model: str = "native"
 
     @property
     def raw(self) -> float:

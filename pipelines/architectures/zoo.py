@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Architectures that no image alone can feed, and why.
+REFUSED = {
+    "context_rcnn_resnet101": "reads features of the camera's other images too; take faster_rcnn_resnet101",
+}
+
 
 @dataclass(frozen=True)
 class ZooModel:
@@ -23,6 +28,8 @@ class ZooModel:
 def _models(dataset: str, architectures: dict[str, str]) -> tuple[ZooModel, ...]:
     return tuple(ZooModel(name, dataset, architecture) for name, architecture in architectures.items())
 
+
+_INCEPTION_RESNET = "faster_rcnn_inception_resnet_v2_atrous"
 
 ZOO: tuple[ZooModel, ...] = (
     *_models(
@@ -45,8 +52,8 @@ ZOO: tuple[ZooModel, ...] = (
             "rfcn_resnet101_coco": "rfcn_resnet101",
             "faster_rcnn_resnet101_coco": "faster_rcnn_resnet101",
             "faster_rcnn_resnet101_lowproposals_coco": "faster_rcnn_resnet101",
-            "faster_rcnn_inception_resnet_v2_atrous_coco": "faster_rcnn_inception_resnet_v2",
-            "faster_rcnn_inception_resnet_v2_atrous_lowproposals_coco": "faster_rcnn_inception_resnet_v2",
+            "faster_rcnn_inception_resnet_v2_atrous_coco": _INCEPTION_RESNET,
+            "faster_rcnn_inception_resnet_v2_atrous_lowproposals_coco": _INCEPTION_RESNET,
             "faster_rcnn_nas": "faster_rcnn_nas",
             "faster_rcnn_nas_lowproposals_coco": "faster_rcnn_nas",
             "mask_rcnn_inception_resnet_v2_atrous_coco": "mask_rcnn_inception_resnet_v2",
@@ -67,10 +74,10 @@ ZOO: tuple[ZooModel, ...] = (
     *_models(
         "Open Images",
         {
-            "faster_rcnn_inception_resnet_v2_atrous_oidv2": "faster_rcnn_inception_resnet_v2",
-            "faster_rcnn_inception_resnet_v2_atrous_lowproposals_oidv2": "faster_rcnn_inception_resnet_v2",
+            "faster_rcnn_inception_resnet_v2_atrous_oidv2": _INCEPTION_RESNET,
+            "faster_rcnn_inception_resnet_v2_atrous_lowproposals_oidv2": _INCEPTION_RESNET,
             "facessd_mobilenet_v2_quantized_open_image_v4": "ssd_mobilenet_v2",
-            "faster_rcnn_inception_resnet_v2_atrous_oidv4": "faster_rcnn_inception_resnet_v2",
+            "faster_rcnn_inception_resnet_v2_atrous_oidv4": _INCEPTION_RESNET,
             "ssd_mobilenetv2_oidv4": "ssd_mobilenet_v2",
             "ssd_resnet_101_fpn_oidv4": "ssd_resnet101_v1_fpn",
         },

@@ -15,23 +15,23 @@ def architectures(as_json: AsJson = False) -> None:
     Example: upcycle architectures
     """
     from pipelines.architectures.proofs import read_proofs
-    from pipelines.architectures.zoo import ZOO
+    from pipelines.architectures.zoo import REFUSED
 
     proofs = read_proofs()
-    missing = sorted({model.architecture for model in ZOO} - set(proofs))
     if as_json:
-        print_json({"native": [asdict(proof) for proof in proofs.values()], "not_supported": missing})
+        print_json({"proved": [asdict(proof) for proof in proofs.values()], "refused": REFUSED})
         return
-    width = max(map(len, [*proofs, *missing]))
+    width = max(map(len, [*proofs, *REFUSED]))
     typer.echo(f"{'architecture':{width}}  model   raw      detections  variables  loss in 5 steps")
     for name, proof in proofs.items():
         typer.echo(
-            f"{name:{width}}  native  {proof.raw:.1e}  {proof.detections:.1e}     {proof.variables:9}  "
-            f"{proof.loss_before:.3g} -> {proof.loss_after:.3g}"
+            f"{name:{width}}  {proof.model:6}  {proof.raw:.1e}  {proof.detections:.1e}     "
+            f"{proof.variables:9}  {proof.loss_before:.3g} -> {proof.loss_after:.3g}"
         )
-    for name in missing:
-        typer.echo(f"{name:{width}}  none    refused with the nearest architecture that works")
+    for name, reason in REFUSED.items():
+        typer.echo(f"{name:{width}}  none    {reason}")
     typer.echo(
-        "\nraw, detections: largest difference from the TF1 graph, of a small model with random weights\n"
+        "\nnative: a Keras 3 model of our own; shim: the Object Detection API's code, run in TF2.\n"
+        "raw, detections: largest difference from the TF1 graph, of a small model with random weights\n"
         "(limit 1e-04). Your own model is proved again at each conversion."
     )

@@ -21,7 +21,10 @@ def convert(
     ] = None,
     checkpoint: Annotated[
         str | None,
-        typer.Option(help="TF1 checkpoint, frozen graph, TF1 SavedModel (path), or package:DIST:FILE."),
+        typer.Option(
+            help="TF1 checkpoint, frozen graph, TF1 SavedModel, or a TF2 checkpoint that TF1 computes too;"
+            " a path or package:DIST:FILE."
+        ),
     ] = None,
     reverse: Annotated[
         Path | None,

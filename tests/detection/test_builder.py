@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from detection.builder import block_of, build_detector
+from detection.builder import build_detector, build_native
 from detection.config.architectures import num_feature_maps
-from detection.errors import BadInput
+from detection.errors import BadInput, NoNativeModel
 from detection.model_builder import EXTRACTORS, feature_extractor
 
 
@@ -39,16 +39,14 @@ def test_freeze_batchnorm_of_the_config(small_config: Any) -> None:
     assert build_detector(small_config.model).freeze_batch_norm
 
 
-def test_an_unknown_architecture_names_the_nearest(small_config: Any) -> None:
-    small_config.model.ssd.feature_extractor.type = "ssd_mobilenet_v2_keras"
-    with pytest.raises(BadInput) as error:
-        build_detector(small_config.model)
-    assert "ssd_mobilenet_v2_keras" in error.value.what
-    assert "the nearest supported one is ssd_mobilenet_v2 " in error.value.fix
+def test_an_architecture_without_a_native_model_is_told_apart(small_config: Any) -> None:
+    small_config.model.ssd.feature_extractor.type = "ssd_mobiledet_cpu"
+    with pytest.raises(NoNativeModel, match="ssd_mobiledet_cpu has no native model"):
+        build_native(small_config.model)
     small_config.model.Clear()
     small_config.model.faster_rcnn.feature_extractor.type = "faster_rcnn_nas"
-    with pytest.raises(BadInput, match="faster_rcnn_nas has no native model"):
-        build_detector(small_config.model)
+    with pytest.raises(NoNativeModel, match="faster_rcnn_nas has no native model"):
+        build_native(small_config.model)
 
 
 def _mask_rcnn_head(ssd: Any) -> None:
@@ -127,29 +125,6 @@ def test_what_is_not_supported_is_bad_input(
 ) -> None:
     change(small_config.model.ssd)
     with pytest.raises(BadInput) as error:
-        build_detector(small_config.model)
+        build_native(small_config.model)
     assert where in error.value.where
     assert error.value.fix
-
-
-@pytest.mark.parametrize(
-    ("name", "block"),
-    [
-        ("FeatureExtractor/MobilenetV2/Conv_1/weights", "backbone"),
-        ("FeatureExtractor/MobilenetV1/Conv2d_13_pointwise/BatchNorm/gamma", "backbone"),
-        ("FeatureExtractor/MobilenetV1/Conv2d_13_pointwise_2_Conv2d_2_3x3_s2_512/weights", "feature_maps"),
-        ("FeatureExtractor/MobilenetV2/layer_19_1_Conv2d_2_1x1_256/BatchNorm/beta", "feature_maps"),
-        ("FeatureExtractor/MobilenetV2/fpn/projection_1/weights", "fpn"),
-        ("FeatureExtractor/MobilenetV1/fpn/bottom_up_Conv2d_14/BatchNorm/gamma", "fpn"),
-        ("Conv/weights", "rpn"),
-        ("FirstStageBoxPredictor/ClassPredictor/biases", "rpn"),
-        ("FirstStageFeatureExtractor/InceptionV2/Conv2d_1a_7x7/weights", "backbone"),
-        ("SecondStageBoxPredictor/ClassPredictor/biases", "class_head"),
-        ("BoxPredictor_0/BoxEncodingPredictor_depthwise/depthwise_weights", "box_head"),
-        ("BoxPredictor_0/ClassPredictor/biases", "class_head"),
-        ("WeightSharedConvolutionalBoxPredictor/ClassPredictionTower/conv2d_0/weights", "class_head"),
-        ("WeightSharedConvolutionalBoxPredictor/BoxPredictor/weights", "box_head"),
-    ],
-)
-def test_block_of(name: str, block: str) -> None:
-    assert block_of(name) == block

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from detection.errors import BadInput
 from detection.hard_example_miner import HardExampleMiner
 
 FAR_APART = np.stack([[i / 10, 0, i / 10 + 0.05, 1] for i in range(8)]).astype(np.float32)
@@ -69,19 +70,40 @@ def test_ranking_may_use_both_losses() -> None:
     np.testing.assert_array_equal(mask, [[0, 1]])
 
 
+def test_a_loss_that_is_not_a_number_is_not_taken() -> None:
+    losses = [0.1, np.nan, 0.8, np.nan, 0.6, 0.5, 0.4, 0.3]
+    assert select(miner(), losses, [0, -1, -1, 1] + [-1] * 4) == [0, 2, 4, 5]
+
+
+def test_of_equal_losses_the_first_anchors_are_taken() -> None:
+    assert select(miner(), [0.5] * 8, [-1, -1, -1, -1, 0, -1, -1, -1]) == [0, 1, 2, 4]
+    assert select(miner(num_hard_examples=5), [0.5] * 8, [-1, -1, -1, -1, 0, -1, -1, -1]) == [0, 1, 2, 4]
+    assert select(miner(num_hard_examples=4), [0.5] * 8, [-1, -1, -1, -1, 0, -1, -1, -1]) == []
+
+
+@pytest.mark.parametrize("iou_threshold", [-0.1, 1.1, float("nan")])
+def test_a_threshold_that_is_no_overlap_is_bad_input(iou_threshold: float) -> None:
+    with pytest.raises(BadInput, match="is not between 0 and 1"):
+        miner(iou_threshold=iou_threshold)
+
+
 @pytest.mark.parametrize("iou_threshold", [0.3, 0.6, 0.99])
 @pytest.mark.parametrize("crowding", [0.02, 0.3])
-def test_looking_at_a_prefix_equals_looking_at_everything(iou_threshold: float, crowding: float) -> None:
+@pytest.mark.parametrize("least_positive_loss", [0.0, 0.7])
+def test_ending_early_equals_looking_at_everything(
+    iou_threshold: float, crowding: float, least_positive_loss: float
+) -> None:
     rng = np.random.default_rng(3)
-    corners = rng.uniform(0, crowding, [4, 200, 2]).astype(np.float32)
+    corners = rng.uniform(0, crowding, [4, 400, 2]).astype(np.float32)
     boxes = np.concatenate([corners, corners + 0.3], axis=-1)
-    losses = rng.uniform(0, 1, [4, 200]).astype(np.float32)
-    matches = np.where(rng.uniform(size=[4, 200]) < [[0.0], [0.02], [0.1], [0.5]], 0, -1).astype(np.int32)
+    losses = rng.uniform(0, 1, [4, 400]).astype(np.float32)
+    positive = rng.uniform(size=[4, 400]) < [[0.0], [0.02], [0.1], [0.5]]
+    matches = np.where(positive & (losses > least_positive_loss), 0, -1).astype(np.int32)
     found = miner(iou_threshold=iou_threshold, min_negatives_per_image=5).select(
         tf.zeros_like(losses), tf.constant(losses), tf.constant(boxes), tf.constant(matches)
     )
     for image in range(4):
-        taken = tf.image.non_max_suppression(boxes[image], losses[image], 200, iou_threshold).numpy()
+        taken = tf.image.non_max_suppression(boxes[image], losses[image], 400, iou_threshold).numpy()
         positive = matches[image][taken] >= 0
         most = max(5, 3 * positive.sum())
         kept = taken[positive | (np.cumsum(~positive) <= most)]

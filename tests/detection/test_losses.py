@@ -36,6 +36,19 @@ def test_softmax_cross_entropy_scales_its_logits() -> None:
     np.testing.assert_allclose(found, [[np.log(1 + np.exp(-2))]], rtol=1e-6)
 
 
+def test_bootstrapped_sigmoid_believes_the_model_in_part() -> None:
+    config = protos.ClassificationLoss()
+    config.bootstrapped_sigmoid.alpha = 0.75
+    soft = losses.classification_loss(config)
+    # the target is 0.75 * 1 + 0.25 * sigmoid(log 3) = 0.9375
+    wanted = -0.9375 * np.log(0.75) - 0.0625 * np.log(0.25)
+    np.testing.assert_allclose(soft(box([float(np.log(3))]), box([1.0]), ONE), [[wanted]], rtol=1e-6)
+    config.bootstrapped_sigmoid.hard_bootstrap = True
+    hard = losses.classification_loss(config)
+    wanted = -0.25 * np.log(0.75) - 0.75 * np.log(0.25)
+    np.testing.assert_allclose(hard(box([float(np.log(3))]), box([0.0]), ONE), [[wanted]], rtol=1e-6)
+
+
 def test_focal_loss_by_hand() -> None:
     found = losses.sigmoid_focal(box([0.0, 0.0]), box([1.0, 0.0]), ONE, gamma=2.0, alpha=0.25)
     np.testing.assert_allclose(found, [[0.25 * np.log(2) * (0.25 + 0.75)]], rtol=1e-6)

@@ -1,6 +1,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from detection.box_coder import FasterRcnnBoxCoder
@@ -16,7 +17,8 @@ GROUNDTRUTH = {
 
 
 def assigner(**changes: Any) -> TargetAssigner:
-    return TargetAssigner(ArgmaxMatcher(), FasterRcnnBoxCoder(), num_classes=2, **changes)
+    settings = {"matcher": ArgmaxMatcher(), "box_coder": FasterRcnnBoxCoder(), "num_classes": 2} | changes
+    return TargetAssigner(**settings)
 
 
 def test_matched_anchor_gets_class_weight_and_encoding() -> None:
@@ -46,3 +48,21 @@ def test_more_padding_changes_nothing() -> None:
         assigner().assign(ANCHORS, padded), assigner().assign(ANCHORS, GROUNDTRUTH), strict=True
     ):
         np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("match_all", [True, False])
+def test_the_graph_does_not_grow_with_the_batch(match_all: bool) -> None:
+    """The OD API's assigner has a copy of its operations for every image."""
+    assign = tf.function(assigner(matcher=ArgmaxMatcher(force_match_for_each_row=match_all)).assign)
+
+    def operations(batch_size: int | None, boxes: int | None) -> list[str]:
+        groundtruth = {
+            "boxes": tf.TensorSpec([batch_size, boxes, 4]),
+            "classes": tf.TensorSpec([batch_size, boxes], tf.int32),
+            "weights": tf.TensorSpec([batch_size, boxes]),
+        }
+        concrete = assign.get_concrete_function(ANCHORS, groundtruth)
+        return [operation.type for operation in concrete.graph.get_operations()]
+
+    assert operations(2, 4) == operations(64, 4) == operations(64, 100)
+    assert len(operations(None, None)) <= 2 * len(operations(2, 4))

@@ -20,7 +20,8 @@ def test_page_is_current() -> None:
     page = (DOCS / "architectures.md").read_text(encoding="utf-8")
     assert page == generate.page(read_proofs())
     assert "| ssd_mobilenet_v1_coco | COCO | ssd_mobilenet_v1 | native | " in page
-    assert "| rfcn_resnet101_coco | COCO | rfcn_resnet101 | not yet | " in page
+    assert "| rfcn_resnet101_coco | COCO | rfcn_resnet101 | shim | " in page
+    assert "| context_rcnn_resnet101 | refused | " in page
 
 
 def test_every_zoo_model_is_named_once() -> None:

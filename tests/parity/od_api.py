@@ -19,6 +19,11 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 PREDICTORS = ("ClassPredictor", "BoxEncodingPredictor", "BoxPredictor")
+# R-FCN's predictions are what pooling leaves of these layers' outputs
+POOLED = {
+    "refined_locations": "refined_box_encodings",
+    "class_predictions": "class_predictions_with_background",
+}
 LIKELY_SCORE = 0.3
 
 
@@ -105,14 +110,21 @@ class _Calibration:
 
     def predictors(self) -> None:
         """Outputs of the prediction convolutions with deviation 1, and scores of which few are likely."""
+        from detection.tf1.two_stage_graph import find_two_stage_tensors
+
+        two_stage = find_two_stage_tensors(self._session.graph.as_graph_def())
         for operation in self._operations:
             if operation.type not in ("Conv2D", "MatMul"):
                 continue
             kernel = self._variable(operation.inputs[1])
             bias = f"{kernel.rsplit('/', 1)[0]}/biases"
-            if bias not in self._variables or kernel.split("/")[-2] not in PREDICTORS:
+            layer = kernel.split("/")[-2]
+            if bias not in self._variables or layer not in (*PREDICTORS, *POOLED):
                 continue
-            values = self._session.run(operation.outputs[0], self._feed)
+            output = operation.outputs[0]
+            if layer in POOLED and two_stage is not None:
+                output = two_stage.by_name()[POOLED[layer]]
+            values = self._session.run(output, self._feed)
             scale = 1 / max(float(values.std()), 1e-6)
             self._set(kernel, self._get(kernel) * scale)
             self._set(bias, self._random.normal(0, 0.3, self._get(bias).shape) - scale * values.mean())

@@ -201,6 +201,19 @@ CONFIGS = {
     "faster_rcnn_resnet101_atrous": faster_rcnn(
         "faster_rcnn_resnet101", "first_stage_features_stride: 8", rpn="first_stage_atrous_rate: 2"
     ).replace("_stride: 16", "_stride: 8"),
+    "faster_rcnn_resnet152": faster_rcnn("faster_rcnn_resnet152"),
+    "faster_rcnn_inception_resnet_v2": faster_rcnn("faster_rcnn_inception_resnet_v2"),
+    "faster_rcnn_inception_resnet_v2_atrous": faster_rcnn(
+        "faster_rcnn_inception_resnet_v2", "first_stage_features_stride: 8", rpn="first_stage_atrous_rate: 2"
+    )
+    .replace("_stride: 16", "_stride: 8")
+    .replace(
+        "initial_crop_size: 14 maxpool_kernel_size: 2 maxpool_stride: 2",
+        "initial_crop_size: 17 maxpool_kernel_size: 1 maxpool_stride: 1",
+    )
+    # crops of 17 by 17 cells cost much: fewer, from a smaller image
+    .replace("max_proposals: 30", "max_proposals: 12")
+    .replace("min_dimension: 120 max_dimension: 200", "min_dimension: 100 max_dimension: 170"),
 }
 # Layers that TF1 makes and trains but that feed no prediction: a checkpoint has them, a frozen graph has not.
 PPN_DEAD = tuple(f"FeatureExtractor/MobilenetV1/Conv2d_{index}_" for index in (12, 13))
@@ -208,6 +221,7 @@ DEAD = {
     "faster_rcnn_resnet50": ("FirstStageFeatureExtractor/resnet_v1_50/block4/",),
     "faster_rcnn_resnet101": ("FirstStageFeatureExtractor/resnet_v1_101/block4/",),
     "faster_rcnn_resnet101_atrous": ("FirstStageFeatureExtractor/resnet_v1_101/block4/",),
+    "faster_rcnn_resnet152": ("FirstStageFeatureExtractor/resnet_v1_152/block4/",),
     "ssd_mobilenet_v2_fpnlite_fine": (
         *(f"FeatureExtractor/MobilenetV2/expanded_conv_{index}/" for index in (13, 14, 15, 16)),
         "FeatureExtractor/MobilenetV2/Conv_1/",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from components.checkpoint_converter.sources import read_checkpoint
 from detection.builder import build_detector
 from detection.config.pipeline_config import read_pipeline_config
 from tests.parity import faster_rcnn_od_api
-from tests.parity.od_api import ROOT, write_detector
+from tests.parity.od_api import ROOT, TF1Detector, write_detector
 from tests.parity.od_api_configs import faster_rcnn
 
 NAMES = {
@@ -33,21 +32,36 @@ EVERYTHING = """
 """
 
 
+MINER = (
+    "hard_example_miner { num_hard_examples: 8 iou_threshold: 0.5 loss_type: BOTH"
+    " max_negatives_per_positive: 1 min_negatives_per_image: 1 }"
+)
+
+
+def config_of(options: str = "") -> str:
+    config = faster_rcnn("faster_rcnn_inception_v2", rpn=EVERYTHING + options)
+    return config.replace("second_stage_batch_size: 16", "second_stage_batch_size: 30")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> TF1Detector:
+    return write_detector(config_of(), tmp_path_factory.mktemp("tf1"))
+
+
 @pytest.mark.slow
-def test_losses_equal_the_od_apis(tmp_path: Path) -> None:
-    config = faster_rcnn("faster_rcnn_inception_v2", rpn=EVERYTHING).replace(
-        "second_stage_batch_size: 16", "second_stage_batch_size: 30"
-    )
-    source = write_detector(config, tmp_path)
+@pytest.mark.parametrize("options", ["", MINER], ids=["sampled", "mined"])
+def test_losses_equal_the_od_apis(source: TF1Detector, options: str) -> None:
+    folder = source.config.parent
+    source.config.write_text(config_of(options))
     random = np.random.default_rng(7)
     center, half = random.uniform(0.3, 0.7, [6, 2]), random.uniform(0.05, 0.3, [6, 2])
     boxes = np.clip(np.concatenate([center - half, center + half], axis=1), 0, 1).astype(np.float32)
     classes = random.integers(1, 4, 6).astype(np.int32)
     weights = np.array([1, 1, 0.5, 1, 0, 1], np.float32)
     image = random.integers(0, 255, [150, 200, 3]).astype(np.uint8)
-    np.savez(tmp_path / "batch.npz", image=image, boxes=boxes, classes=classes, weights=weights)
+    np.savez(folder / "batch.npz", image=image, boxes=boxes, classes=classes, weights=weights)
     child = subprocess.run(
-        [sys.executable, faster_rcnn_od_api.__file__, str(tmp_path)],
+        [sys.executable, faster_rcnn_od_api.__file__, str(folder)],
         env=os.environ | {"TF_USE_LEGACY_KERAS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
         capture_output=True,
         text=True,
@@ -63,7 +77,7 @@ def test_losses_equal_the_od_apis(tmp_path: Path) -> None:
         "weights": tf.constant(np.pad(weights, [0, 1])[None]),
     }
     found = model.compute_losses(model.preprocess(tf.constant(image[None])), groundtruth, training=True)
-    with np.load(tmp_path / "losses.npz") as wanted:
+    with np.load(folder / "losses.npz") as wanted:
         for name, theirs in NAMES.items():
             print(name, float(found[name]), float(wanted[theirs]))
             np.testing.assert_allclose(found[name], wanted[theirs], rtol=1e-4)

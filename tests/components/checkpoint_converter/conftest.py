@@ -134,6 +134,12 @@ def zoo_listings() -> set[str]:
 
 
 @pytest.fixture
+def tf2_zoo_config():
+    """The text of a config of the TF2 model zoo, by name."""
+    return lambda name: (_folder("configs", "upstream", "configs", "tf2") / f"{name}.config").read_text()
+
+
+@pytest.fixture
 def sample_config():
     """The path of a sample config of the Object Detection API, by name."""
     return lambda name: _folder("configs", "upstream", "samples", "configs") / f"{name}.config"

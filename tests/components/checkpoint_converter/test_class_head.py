@@ -103,3 +103,22 @@ def test_prior_bias_of_the_config():
       box_predictor { weight_shared_convolutional_box_predictor { class_prediction_bias_init: -3.5 } }
     }"""
     assert prior_bias(text_format.Parse(text, protos.DetectionModel())) == -3.5
+
+
+def test_position_sensitive_maps_have_a_group_a_bin():
+    scope = "SecondStageBoxPredictor"
+    scores = carry_rows(f"{scope}/class_predictions/biases", numbered(9 * 3), -numbered(9 * 4), HEAD, None)
+    np.testing.assert_array_equal(scores.reshape(9, 4)[1], [4, 6, -7, 5])
+    boxes = carry_rows(
+        f"{scope}/refined_locations/biases", numbered(9 * 2 * 4), -numbered(9 * 3 * 4), HEAD, None
+    )
+    np.testing.assert_array_equal(boxes.reshape(9, 3, 4)[0, :, 0], [5, -5, 1])
+
+
+def test_only_the_last_convolution_of_the_mask_head_has_classes():
+    scope = "SecondStageBoxPredictor"
+    masks = carry_rows(f"{scope}/Conv_1/weights", numbered(3, 3, 6, 2), -numbered(3, 3, 6, 3), HEAD, None)
+    np.testing.assert_array_equal(masks[0, 0, 0], [2, -2, 1])
+    assert (
+        carry_rows(f"{scope}/Conv/weights", numbered(3, 3, 5, 6), -numbered(3, 3, 5, 6), HEAD, None) is None
+    )

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+
 import numpy as np
 import pytest
 
-from components.checkpoint_converter.classification import as_detector, is_classification
+from components.checkpoint_converter.classification import (
+    as_detector,
+    classifier_name,
+    is_classification,
+)
 from components.checkpoint_converter.convert import convert
+from components.checkpoint_converter.restore import require_complete, restore
 from components.checkpoint_converter.sources import read_checkpoint
-from detection.builder import block_of, build_detector
+from detection.blocks import block_of
+from detection.builder import build_detector
+from detection.config.pipeline_config import parse_pipeline_config
 from detection.errors import BadInput, Failed
+from tests.parity import slim_classifier
+from tests.parity.od_api import ROOT
+from tests.parity.od_api_configs import CONFIGS
 
 NAME = "ssd_mobilenet_v2"
 SCOPE = "FeatureExtractor/"
@@ -72,3 +88,60 @@ def test_detectors_are_told_from_classifiers(zoo_variables):
     for listing in ("ssd_mobilenet_v1_fpn", "faster_rcnn_inception_v2_coco_2018_01_28"):
         assert not is_classification(dict.fromkeys(zoo_variables(listing), np.zeros(1)))
     assert is_classification({"MobilenetV1/Conv2d_0/weights": np.zeros(1)})
+
+
+@pytest.mark.parametrize(
+    ("detector", "classifier"),
+    [
+        ("FeatureExtractor/MobilenetV1/Conv2d_0/weights", "MobilenetV1/Conv2d_0/weights"),
+        ("FirstStageFeatureExtractor/resnet_v1_50/conv1/weights", "resnet_v1_50/conv1/weights"),
+        (
+            "FirstStageFeatureExtractor/InceptionResnetV2/Repeat/block35_1/Conv2d_1x1/biases",
+            "InceptionResnetV2/Repeat/block35_1/Conv2d_1x1/biases",
+        ),
+        (
+            "FirstStageFeatureExtractor/InceptionResnetV2/Repeat_1/block17_1/Conv2d_1x1/biases",
+            "InceptionResnetV2/Repeat_1/block17_1/Conv2d_1x1/biases",
+        ),
+        (
+            "SecondStageFeatureExtractor/InceptionResnetV2/Repeat/block8_1/Conv2d_1x1/biases",
+            "InceptionResnetV2/Repeat_2/block8_1/Conv2d_1x1/biases",
+        ),
+        (
+            "SecondStageFeatureExtractor/InceptionResnetV2/Block8/Conv2d_1x1/biases",
+            "InceptionResnetV2/Block8/Conv2d_1x1/biases",
+        ),
+    ],
+)
+def test_what_the_classifier_calls_a_variable(detector, classifier):
+    assert classifier_name(detector) == classifier
+
+
+@pytest.mark.slow
+def test_inception_resnet_v2_starts_from_what_tf1_starts_from(tmp_path):
+    text = CONFIGS["faster_rcnn_inception_resnet_v2"]
+    (tmp_path / "pipeline.config").write_text(text)
+    child = subprocess.run(
+        [sys.executable, slim_classifier.__file__, str(tmp_path)],
+        env=os.environ | {"TF_USE_LEGACY_KERAS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert child.returncode == 0, child.stderr[-3000:]
+    config = parse_pipeline_config(text, "test")
+    config.train_config.fine_tune_checkpoint_type = "classification"
+    classifier, model = read_checkpoint(tmp_path / "slim.ckpt"), build_detector(config.model)
+    assert is_classification(classifier)
+    variables = as_detector(classifier, model, config, [])
+    restored = restore(model, variables)
+    require_complete(restored, variables.path)
+
+    wanted = json.loads((tmp_path / "names.json").read_text())
+    backbone = {name for name in variables if name not in variables.fresh}
+    assert backbone == set(wanted) and len(backbone) == 896
+    for name, theirs in wanted.items():
+        np.testing.assert_array_equal(variables[name], classifier[theirs])
+    # nothing but the classifier's output layers is left over
+    assert set(variables.ignored) == set(classifier) - set(wanted.values())
+    assert Counter(variables.ignored.values()) == {"the classifier's own output layer": 12}
+    assert any(name.startswith("InceptionResnetV2/AuxLogits/") for name in variables.ignored)

@@ -45,3 +45,12 @@ def test_heads_that_disagree():
     }
     with pytest.raises(BadInput, match=r"disagree about the number of classes: \[2, 4\]"):
         checkpoint_num_classes(variables)
+
+
+def test_position_sensitive_maps_of_r_fcn():
+    scope = "SecondStageBoxPredictor"
+    maps = {
+        f"{scope}/class_predictions/biases": np.zeros(9 * 91),
+        f"{scope}/refined_locations/biases": np.zeros(9 * 90 * 4),
+    }
+    assert checkpoint_num_classes(maps) == 90

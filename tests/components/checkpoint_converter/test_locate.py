@@ -55,6 +55,16 @@ def test_a_folder_with_only_a_frozen_graph(tmp_path):
     assert (source.path.name, source.kind) == ("frozen_inference_graph.pb", "frozen_graph")
 
 
+def test_an_export_of_tf2_has_its_checkpoint_in_a_folder(tmp_path):
+    prefix = _checkpoint(tmp_path / "checkpoint", "ckpt-0")
+    (prefix.parent / "checkpoint").write_text('model_checkpoint_path: "ckpt-0"\n')
+    (tmp_path / "saved_model").mkdir()
+    (tmp_path / "saved_model" / "saved_model.pb").write_bytes(b"model")
+    assert (locate(tmp_path).path, locate(tmp_path).kind) == (prefix, "checkpoint")
+    (tmp_path / "frozen_inference_graph.pb").write_bytes(b"graph")
+    assert locate(tmp_path).kind == "frozen_graph"
+
+
 def test_a_checkpoint_is_preferred_to_a_frozen_graph_beside_it(pedestrian):
     assert locate(pedestrian).kind == "checkpoint"
     assert locate(pedestrian / "frozen_inference_graph.pb").kind == "frozen_graph"

@@ -24,25 +24,23 @@ def _match(reference, other, size=5):
 
 def test_pairs_whatever_the_order():
     found = _match([(0.1, 0.9, 1), (0.3, 0.9, 1)], [(0.30005, 0.9, 1), (0.1, 0.90002, 1)])
-    assert (found.pairs, found.unmatched) == (2, ())
-    assert np.isclose(found.max_difference_boxes, 5e-5)
-    assert np.isclose(found.max_difference_scores, 2e-5)
+    assert (found.reference_rows, found.other_rows, found.unmatched) == ([0, 1], [1, 0], ())
 
 
 def test_a_pair_is_used_once():
     found = _match([(0.1, 0.9, 1), (0.1, 0.9, 1)], [(0.1, 0.9, 1)])
-    assert found.pairs == 1
+    assert (found.reference_rows, found.other_rows) == ([0], [0])
     assert found.unmatched == ("class 1 score 0.9000 only in the TF1 graph",)
 
 
 def test_another_class_or_place_is_no_pair():
     found = _match([(0.1, 0.9, 1)], [(0.1, 0.9, 2)])
-    assert found.pairs == 0
+    assert found.reference_rows == []
     assert found.unmatched == (
         "class 1 score 0.9000 only in the TF1 graph",
         "class 2 score 0.9000 only in the converted model",
     )
-    assert _match([(0.1, 0.9, 1)], [(0.1002, 0.9, 1)]).pairs == 0
+    assert _match([(0.1, 0.9, 1)], [(0.1002, 0.9, 1)]).reference_rows == []
 
 
 def test_rounding_at_the_score_threshold_is_excused():
@@ -57,4 +55,4 @@ def test_rounding_at_the_end_of_a_full_list_is_excused():
 
 def test_nothing_found_on_either_side():
     found = _match([], [])
-    assert (found.pairs, found.max_difference_boxes, found.unmatched) == (0, 0.0, ())
+    assert (found.reference_rows, found.other_rows, found.unmatched) == ([], [], ())

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from components.checkpoint_converter.proof import prove, relative_difference
+from components.checkpoint_converter.proof import prove
 from components.checkpoint_converter.restore import restore
 from components.checkpoint_converter.sources import read_checkpoint
 from detection.builder import build_detector
@@ -48,6 +47,14 @@ def test_a_good_conversion(model, oracle, image):
     assert proof.max_difference_boxes < 1e-5
     assert proof.max_difference_scores < 1e-5
     assert proof.matched_detections > 5
+    assert [(tensor.block, tensor.tensor) for tensor in proof.tensors] == [
+        ("preprocessing", "preprocessed"),
+        ("box_head", "box_encodings"),
+        ("class_head", "class_predictions_with_background"),
+        ("postprocessing", "detection_boxes"),
+        ("postprocessing", "detection_scores"),
+    ]
+    assert all(tensor.max_absolute < 1e-4 for tensor in proof.tensors)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +72,28 @@ def test_a_wrong_variable_is_found_and_its_block_named(model, oracle, image, pat
     weight.assign(value * 1.05)
     with pytest.raises(Failed, match=f"first block that differs is {block} "):
         prove(model, oracle, [image], "files: a", 0.2)
+    weight.assign(value)
+
+
+class _OnePiece:
+    """A detector with no feature extractor to call: its predictions hold the feature maps."""
+
+    def __init__(self, model) -> None:
+        self._model = model
+        self.preprocess, self.postprocess = model.preprocess, model.postprocess
+
+    def __call__(self, preprocessed, training):
+        maps = self._model.feature_extractor(preprocessed, training=training)
+        return self._model(preprocessed, training=training) | {"feature_maps": maps}
+
+
+def test_the_block_is_named_for_a_model_in_one_piece_too(model, oracle, image):
+    weight = next(weight for weight in model.weights if "expanded_conv_5/project/kernel" in weight.path)
+    value = weight.numpy()
+    assert prove(_OnePiece(model), oracle, [image], "files: a", 0.2).passed
+    weight.assign(value * 1.05)
+    with pytest.raises(Failed, match="first block that differs is backbone "):
+        prove(_OnePiece(model), oracle, [image], "files: a", 0.2)
     weight.assign(value)
 
 
@@ -107,20 +136,12 @@ def test_rounding_in_the_raw_predictions_that_tips_an_overlap_is_excused(model, 
 
     monkeypatch.setattr(model, "postprocess", tipped)
     proof = prove(model, oracle, [image], "files: a", 0.2)
-    assert proof.passed
+    assert (proof.passed, proof.replayed_images) == (True, 1)
     assert len(calls) == 2
+    assert proof.matched_detections == prove(model, oracle, [image], "files: a", 0.2).matched_detections
 
 
 def test_a_two_stage_graph_has_no_raw_predictions_to_compare(model, tf1_folder, image):
     graph = load_frozen_graph(tf1_folder("faster_rcnn_inception_v2") / "frozen_inference_graph.pb")
     with pytest.raises(Failed, match="raw predictions can't be found"):
         prove(model, FrozenDetector(graph), [image], "files: a", 0.2)
-
-
-def test_relative_difference():
-    reference = np.array([1.0, -4.0], np.float32)
-    assert relative_difference(reference, np.array([1.0, -3.0], np.float32)) == 0.25
-    assert relative_difference(reference, reference) == 0.0
-    assert relative_difference(reference, np.zeros(3)) == np.inf
-    assert relative_difference(reference, np.array([1.0, np.nan])) == np.inf
-    assert relative_difference(np.zeros(2), np.array([0.5, 0.0])) == 0.5

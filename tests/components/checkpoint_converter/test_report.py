@@ -4,6 +4,7 @@ from components.checkpoint_converter.report import (
     Block,
     ClassHead,
     ClassRow,
+    ComparedTensor,
     ConversionReport,
     Proof,
     Variable,
@@ -64,6 +65,14 @@ def _report() -> ConversionReport:
             matched_detections=17,
             tolerance=1e-4,
             passed=True,
+            tensors=[
+                ComparedTensor(
+                    block="box_head", tensor="box_encodings", max_absolute=4.2e-6, max_relative=1.3e-6
+                ),
+                ComparedTensor(
+                    block="postprocessing", tensor="detection_scores", max_absolute=2e-7, max_relative=3e-7
+                ),
+            ],
         ),
         seconds=12.3,
     )
@@ -84,6 +93,8 @@ def test_a_person_can_read_it():
         "Classes of the checkpoint left behind: dog.",
         "## Proof: passed",
         "| raw predictions, relative to the tensor's largest value | 1.3e-06 | 1e-04 |",
+        "| box_head | box_encodings | 4.2e-06 | 1.3e-06 |",
+        "| postprocessing | detection_scores | 2.0e-07 | 3.0e-07 |",
         "| optimizer slot | 2 |",
         "- `BoxPredictor_0/ClassPredictor/weights`: fresh",
         "- `global_step`: step counter of training",
@@ -92,6 +103,20 @@ def test_a_person_can_read_it():
     ):
         assert line in text.splitlines()
     assert "2 images (files: a.jpg, b.jpg), 17 detections matched" in text
+
+
+def test_a_replay_is_said():
+    report = _report()
+    assert "raw predictions: rounding" not in format_report(report)
+    replayed = report.proof.model_copy(update={"replayed_images": 1})
+    text = format_report(report.model_copy(update={"proof": replayed}))
+    assert "On 1 of the images the detections are of the TF1 graph's raw predictions: rounding" in text
+
+
+def test_a_proof_from_before_tensors_were_counted():
+    proof = _report().proof.model_dump(exclude={"tensors", "replayed_images"})
+    text = format_report(_report().model_copy(update={"proof": Proof.model_validate(proof)}))
+    assert "## Proof: passed" in text and "| block | tensor |" not in text
 
 
 def test_nothing_left_out():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,9 +15,11 @@ from components.checkpoint_converter.reverse import (
     write_tf1_checkpoint,
 )
 from components.checkpoint_converter.sources import read_checkpoint
+from detection import faster_rcnn_builder
 from detection.builder import build_detector
 from detection.config.pipeline_config import read_pipeline_config, write_pipeline_config
 from detection.errors import BadInput, Failed
+from detection.extractors.faster_rcnn_inception_v2 import faster_rcnn_inception_v2
 from detection.tf1.frozen_graph import FrozenDetector, load_frozen_graph
 from detection.tf1.oracle import write_oracle
 from detection.weights import read_weights, write_weights
@@ -42,6 +45,22 @@ def test_back_and_forth_gives_every_bit_again(converted, tf1_folder, tmp_path):
         for name in before
     )
     assert tf.train.load_variable(result.prefix, "global_step") == 0
+
+
+def test_a_two_stage_detector_gives_every_bit_again(tf1_folder, tf1_config, tmp_path, monkeypatch):
+    name = "faster_rcnn_inception_v2"
+    # TF 1.15's model has a depth that pipeline.config has no field for
+    monkeypatch.setitem(
+        faster_rcnn_builder.EXTRACTORS, name, partial(faster_rcnn_inception_v2, depth_multiplier=0.15)
+    )
+    convert(tf1_config(name), tf1_folder(name), tmp_path / "converted", [], Options(proof=False))
+    result = reverse(tmp_path / "converted", tmp_path / "tf1" / "model.ckpt", [], proof=False)
+    before, after = read_checkpoint(tf1_folder(name)), read_checkpoint(tmp_path / "tf1")
+    assert set(before) == set(after) and len(after) == result.variables
+    assert all(
+        before[name].dtype == after[name].dtype and np.array_equal(before[name], after[name])
+        for name in before
+    )
 
 
 def test_a_trained_detector_in_tf1s_graph_gives_equal_outputs(converted, reference, tmp_path):

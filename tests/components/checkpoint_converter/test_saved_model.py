@@ -73,7 +73,7 @@ def test_a_tf2_saved_model(tmp_path):
     tf.saved_model.save(tf.Module(), str(tmp_path))
     with pytest.raises(BadInput, match="this is a TF2 SavedModel") as error:
         read_checkpoint(tmp_path)
-    assert "needs no conversion" in error.value.fix
+    assert "checkpoint/ckpt-0" in error.value.fix
 
 
 def test_a_file_that_is_cut_off(tmp_path):

@@ -50,13 +50,6 @@ def test_moving_averages_are_taken_only_when_the_config_asks(tf1_folder):
     np.testing.assert_array_equal(averaged[mean], raw[mean])
 
 
-def test_a_tf2_checkpoint(tmp_path):
-    tf.train.Checkpoint(variable=tf.Variable([1.0])).write(str(tmp_path / "ckpt-1"))
-    with pytest.raises(BadInput, match="TF2 .object-based. checkpoint") as error:
-        read_checkpoint(tmp_path / "ckpt-1")
-    assert "TF1 model.ckpt" in error.value.fix
-
-
 @pytest.mark.parametrize("part", ["model.ckpt.index", "model.ckpt.data-00000-of-00001"])
 def test_a_checkpoint_cut_off(tmp_path, pedestrian, part):
     for file in pedestrian.glob("model.ckpt.*"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ from tensorflow.python.tools.optimize_for_inference_lib import optimize_for_infe
 from components.checkpoint_converter.convert import convert
 from components.checkpoint_converter.sources import read_checkpoint
 from components.checkpoint_converter.unfold import with_batch_norms
+from detection import faster_rcnn_builder
 from detection.builder import build_detector
 from detection.errors import BadInput
+from detection.extractors.faster_rcnn_inception_v2 import faster_rcnn_inception_v2
 from detection.tf1.frozen_graph import DETECTIONS, INPUT, load_frozen_graph
 
 NAME = "ssdlite_mobilenet_v2"
@@ -42,6 +45,34 @@ def test_an_equivalent_model_and_its_proof(optimised, tf1_config, tmp_path):
     assert report.variables_loaded == report.variables_total == 404
     assert report.proof is not None and report.proof.max_difference_raw < 2e-5
     assert any(note.startswith("76 batch norms were folded") for note in report.notes)
+
+
+@pytest.fixture
+def two_stage(monkeypatch):
+    """The name of TF 1.15's Faster R-CNN, whose depth pipeline.config has no field for."""
+    name = "faster_rcnn_inception_v2"
+    monkeypatch.setitem(
+        faster_rcnn_builder.EXTRACTORS, name, partial(faster_rcnn_inception_v2, depth_multiplier=0.15)
+    )
+    return name
+
+
+@pytest.mark.slow
+def test_a_two_stage_detector_and_its_proof(optimised, tf1_config, tmp_path, two_stage):
+    report = convert(tf1_config(two_stage), optimised(two_stage), tmp_path / "out", [])
+    assert report.variables_loaded == report.variables_total == 356
+    assert not report.of_state("dropped")
+    proof = report.proof
+    assert proof is not None and proof.max_difference_raw < 2e-5 and proof.matched_detections > 10
+    assert any(note.startswith("69 batch norms were folded") for note in report.notes)
+
+
+def test_a_two_stage_detector_that_trains_its_batch_norms_is_refused(optimised, tf1_config, two_stage):
+    config = tf1_config(two_stage)
+    config.model.faster_rcnn.feature_extractor.batch_norm_trainable = True
+    with pytest.raises(BadInput, match="batch norms are folded into the convolutions") as error:
+        with_batch_norms(read_checkpoint(optimised(two_stage)), build_detector(config.model), [])
+    assert "batch_norm_trainable: false" in error.value.fix
 
 
 def test_scopes_that_slim_enters_twice(optimised, tf1_config):

@@ -9,9 +9,9 @@ import pytest
 
 from components.checkpoint_converter.bookkeeping import MOVING_AVERAGE, reason_to_ignore
 from components.checkpoint_converter.inspect import checkpoint_num_classes
-from components.checkpoint_converter.name_map import tf1_name
 from detection.builder import build_detector
 from detection.config.pipeline_config import read_pipeline_config
+from detection.tf1.names import tf1_name
 
 
 def _depthwise_maps(config: Any) -> None:

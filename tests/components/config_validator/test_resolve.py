@@ -56,7 +56,7 @@ def test_equal_inputs_give_equal_bytes(tmp_path: Path) -> None:
 
 def test_errors_that_no_fix_takes_away_are_listed_and_nothing_is_written(config: Any, tmp_path: Path) -> None:
     config.train_config.num_steps = 0
-    config.model.ssd.feature_extractor.type = "ssd_inception_v3"
+    config.model.ssd.feature_extractor.type = "ssd_inception_v9"
     given = tmp_path / "pipeline.config"
     given.write_text(format_pipeline_config(config))
     with pytest.raises(BadInput, match="2 errors") as caught:

@@ -21,14 +21,15 @@ NMS = SSD % "post_processing { batch_non_max_suppression { %s } }"
 # text merged into the sound config; code, severity, part of the message
 BROKEN = [
     (SSD % "num_classes: 0", "CFG001", "error", "num_classes is not set"),
-    (SSD % "feature_extractor { type: 'ssd_mobilenet_v2_keras' }", "CFG003", "error", "v2_keras"),
+    (SSD % "feature_extractor { type: 'ssd_efficientnet-b0_bifpn_keras' }", "CFG003", "error", "bifpn_keras"),
     (SSD % "feature_extractor { type: '' }", "CFG004", "error", "no feature_extractor type"),
-    (RESIZER % "keep_aspect_ratio_resizer { }", "CFG005", "error", "keep_aspect_ratio_resizer"),
+    (RESIZER % "keep_aspect_ratio_resizer { }", "CFG005", "info", "keep_aspect_ratio_resizer"),
+    (RESIZER % "identity_resizer { }", "CFG005", "error", "identity_resizer"),
     (RESIZER % "fixed_shape_resizer { height: 32 }", "CFG005", "error", "300x32 pixels"),
     (RESIZER % "fixed_shape_resizer { height: 1024 width: 1024 }", "CFG005", "warning", "1024x1024 pixels"),
     (RESIZER % "fixed_shape_resizer { convert_to_grayscale: true }", "CFG005", "error", "grayscale"),
     (SSD % "matcher { bipartite_matcher { } }", "CFG006", "error", "matcher is bipartite_matcher"),
-    (SSD % "box_coder { keypoint_box_coder { } }", "CFG006", "error", "box_coder is keypoint_box_coder"),
+    (SSD % "box_coder { keypoint_box_coder { } }", "CFG006", "info", "box_coder is keypoint_box_coder"),
     (
         SSD % "post_processing { score_converter: SOFTMAX }",
         "CFG007",
@@ -87,11 +88,25 @@ def test_another_class_count_in_the_checkpoint_is_said(
 
 
 def test_an_unsupported_architecture_names_the_nearest(findings_of: FindingsOf) -> None:
-    text = "model { faster_rcnn { num_classes: 3 feature_extractor { type: 'faster_rcnn_nas' } } }"
+    text = "model { faster_rcnn { num_classes: 3 feature_extractor { type: 'faster_rcnn_nasnet' } } }"
     config = parse_pipeline_config(text, "a")
     finding = next(f for f in findings_of(config) if f.code == "CFG003")
-    assert finding.message == "faster_rcnn with faster_rcnn_nas is not supported"
+    assert finding.message == "faster_rcnn with faster_rcnn_nasnet is not supported"
+    assert "the nearest supported is faster_rcnn_nas" in finding.fix
+
+
+def test_a_tf2_model_that_tf1_computes_gets_tf1s_name_safely(config: Any, findings_of: FindingsOf) -> None:
     config.model.ssd.feature_extractor.type = "ssd_mobilenet_v2_keras"
+    (finding,) = findings_of(config)
+    assert (finding.code, finding.severity, finding.safe) == ("CFG003", "info", True)
+    fixed = apply_fixes(config, [finding])
+    assert fixed.model.ssd.feature_extractor.type == "ssd_mobilenet_v2"
+    assert findings_of(fixed) == []
+
+
+def test_a_tf2_model_that_tf1_does_not_compute_says_why(config: Any, findings_of: FindingsOf) -> None:
+    config.model.ssd.feature_extractor.type = "ssd_resnet50_v1_fpn_keras"
     finding = next(f for f in findings_of(config) if f.code == "CFG003")
-    assert "TF2 config" in finding.reason
-    assert finding.fix.endswith("the nearest supported is ssd_mobilenet_v2")
+    assert (finding.severity, finding.safe) == ("error", False)
+    assert "TF2 config; TF2's feature pyramid" in finding.reason
+    assert finding.fix.endswith("the nearest supported is ssd_resnet50_v1_fpn")

@@ -123,6 +123,7 @@ def test_it_says_everything(records: RunRecords) -> None:
         "It does not know yield; that scores 0.",
         "360 of the model's 372 variables start from the TF1 frozen graph.",
         "2.3e-06",
+        "box encodings 9.5e-06 2.3e-06",
         "another number of classes: fresh values",
         "3 min 12 s",
         "122 images read = 120 written + 2 set aside.",

@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ import tensorflow as tf
 from components.trainer.callbacks import Saver
 from components.trainer.options import TrainOptions
 from components.trainer.state import exclusive
+from components.trainer.trainable import DetectorTrainer
 from detection.errors import BadInput, Failed
 
 if TYPE_CHECKING:
@@ -120,6 +121,37 @@ def test_finished_training_is_not_trained_again(trained: Path, training: Trainin
     assert again.resumed_from == again.steps == 8
     assert [row["step"] for row in again.history] == list(range(1, 9))
     assert scalars(tmp_path / "logs")["loss"] == list(range(1, 9))
+
+
+@pytest.mark.slow
+def test_step_compiled_with_xla_trains_the_same(
+    trained: Path, training: Training, tmp_path: Path, weights_of: Weights
+) -> None:
+    result = training.run(tmp_path, TrainOptions(steps=2, eval_every_steps=2, jit_compile=True))
+    wanted = json.loads((trained / "training.json").read_text())["history"][:2]
+    assert result.steps == 2 and "eval_loss" in result.history[1]
+    for row, uncompiled in zip(result.history, wanted, strict=True):
+        assert row["loss"] == pytest.approx(uncompiled["loss"], rel=1e-5)
+    before, after = weights_of(training.root / "converted"), weights_of(tmp_path)
+    assert any(
+        name.endswith("ClassPredictor/kernel") and (before[name] != after[name]).any() for name in after
+    )
+
+
+def test_whether_xla_compiles_the_step_is_an_option(
+    training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[bool] = []
+
+    def fit(self: DetectorTrainer, *args: Any, **settings: Any) -> None:
+        compiled.append(self.jit_compile)
+        raise Failed("only what fit is asked for is looked at", "tests", "-")
+
+    monkeypatch.setattr(DetectorTrainer, "fit", fit)
+    for wanted in (False, True):
+        with pytest.raises(Failed, match="only what"):
+            training.run(tmp_path / str(wanted), TrainOptions(jit_compile=wanted))
+    assert compiled == [False, True]
 
 
 def test_pattern_that_freezes_nothing_is_bad_input(training: Training, tmp_path: Path) -> None:

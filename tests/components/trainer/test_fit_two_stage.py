@@ -62,3 +62,10 @@ def test_trains_exports_and_refuses_a_batch(training, tmp_path: Path) -> None:
     assert served(tf.zeros([1, 70, 50, 3], tf.uint8))["detection_boxes"].shape == (1, 10, 4)
     with pytest.raises(BadInput, match="make no batch of 2"):
         two_stage.run(tmp_path / "refused", TrainOptions(batch_size=2))
+
+
+def test_a_step_with_data_dependent_shapes_is_not_compiled(training, tmp_path: Path) -> None:
+    two_stage = replace(training, config=parse_pipeline_config(CONFIG, "tests"))
+    with pytest.raises(BadInput, match="can't be compiled with XLA") as error:
+        two_stage.run(tmp_path, TrainOptions(jit_compile=True))
+    assert error.value.where == "train.jit_compile"

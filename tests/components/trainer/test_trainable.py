@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.checkpoint_converter.name_map import tf1_name
 from components.trainer.trainable import DetectorTrainer, select_trained
 from detection.errors import BadInput
+from detection.tf1.names import tf1_name
 
 
 class Convolution(keras.layers.Layer):

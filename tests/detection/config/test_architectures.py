@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from detection.config import protos
-from detection.config.architectures import AUGMENTATIONS, SUPPORTED, architecture_of, nearest_supported
+from detection.config.architectures import (
+    AUGMENTATIONS,
+    NATIVE,
+    SHIM,
+    SUPPORTED,
+    architecture_of,
+    nearest_supported,
+)
+from detection.tf1 import compat
 
 
 def test_supported_architectures_are_the_builders() -> None:
     from detection import builder
 
-    assert set(builder.SUPPORTED) == set(SUPPORTED)
+    assert set(builder.NATIVE) == set(NATIVE)
+    assert set(SUPPORTED) == set(NATIVE) | set(SHIM) and not set(NATIVE) & set(SHIM)
+
+
+def test_the_shim_has_what_the_od_api_s_tf1_builder_has() -> None:
+    compat.install_beside_tf2()
+    from object_detection.builders import model_builder
+
+    known = {
+        *model_builder.SSD_FEATURE_EXTRACTOR_CLASS_MAP,
+        *model_builder.FASTER_RCNN_FEATURE_EXTRACTOR_CLASS_MAP,
+    }
+    assert known == {*SUPPORTED, "ssd_spaghettinet"}  # refused: see shim.builder
 
 
 def test_augmentations_are_those_that_training_applies() -> None:
@@ -38,4 +58,5 @@ def test_architecture_of() -> None:
 
 def test_nearest_supported() -> None:
     assert nearest_supported("ssd_mobilenet_v2_keras") == "ssd_mobilenet_v2"
-    assert nearest_supported("ssd_resnet50_v1_ppn") == "ssd_resnet50_v1_fpn"
+    assert nearest_supported("ssd_resnet50_v1_ppn") == "ssd_resnet50_v1_ppn"
+    assert nearest_supported("ssd_resnet50_v1_bifpn") == "ssd_resnet50_v1_fpn"

@@ -63,7 +63,7 @@ def tf1_name(path: str, model_name: str) -> str:
     if name is None:
         raise Failed(
             f"no rule maps the model variable {path} to a TF1 name",
-            "components/checkpoint_converter/name_map.py",
+            "detection/tf1/names.py",
             "add a rule for this kind of variable",
         )
     return name

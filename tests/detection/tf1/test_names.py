@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from components.checkpoint_converter.bookkeeping import reason_to_ignore
-from components.checkpoint_converter.name_map import keras_path, tf1_name
 from detection.errors import Failed
+from detection.tf1.names import keras_path, tf1_name
 
 
 @pytest.mark.parametrize(

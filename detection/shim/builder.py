@@ -1,0 +1,87 @@
+"""From the pipeline.config proto to a detector that runs the OD API's own TF1 code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from detection.config.architectures import SUPPORTED, architecture_of, nearest_supported
+from detection.errors import BadInput
+from detection.shim.detector import ShimDetector
+from detection.shim.two_stage import ShimTwoStageDetector
+
+_EXTRACTOR = "model.{}.feature_extractor.type"
+_NEED_A_KNOWN_SIZE = ("faster_rcnn_nas", "faster_rcnn_pnas", "ssd_pnasnet")
+
+
+def build_shim(model_config: Any, num_classes: int | None = None) -> ShimDetector:
+    """The detector a `DetectionModel` proto describes, built, with fresh variables.
+
+    `num_classes` overrides the config's. Raises BadInput, with the field and the fix, for what the OD API's
+    TF1 code can't build either, and for what it could build but not run from an image alone.
+    """
+    kind = model_config.WhichOneof("model")
+    architecture = architecture_of(model_config)
+    if kind not in ("ssd", "faster_rcnn"):
+        raise _unknown(architecture or "(none)", "model")
+    if architecture == "ssd_spaghettinet":
+        raise BadInput(
+            "SpaghettiNet's code must know how many images a batch has, and serving must not",
+            _EXTRACTOR.format(kind),
+            "take an SSD with MobileDet, which was made for the same chips: ssd_mobiledet_edgetpu",
+        )
+    if getattr(model_config, kind).feature_extractor.type not in SUPPORTED:
+        raise _unknown(architecture, _EXTRACTOR.format(kind))
+    resolved = type(model_config)()
+    resolved.CopyFrom(model_config)
+    config = getattr(resolved, kind)
+    if num_classes is not None:
+        config.num_classes = num_classes
+    if config.num_classes < 1:
+        raise BadInput(
+            f"num_classes is {config.num_classes}",
+            f"model.{kind}.num_classes",
+            "set it to the label map's size",
+        )
+    _require_runnable(config, f"model.{kind}")
+    detector = ShimDetector(resolved) if kind == "ssd" else ShimTwoStageDetector(resolved)
+    detector.build()
+    return detector
+
+
+def _require_runnable(config: Any, where: str) -> None:
+    resizer = config.image_resizer.WhichOneof("image_resizer_oneof")
+    if resizer not in ("fixed_shape_resizer", "keep_aspect_ratio_resizer"):
+        raise BadInput(
+            f"{resizer or 'no image resizer'} is not supported",
+            f"{where}.image_resizer",
+            "use fixed_shape_resizer or keep_aspect_ratio_resizer, as in the config of the training",
+        )
+    extractor = config.feature_extractor.type
+    keeps_ratio = resizer == "keep_aspect_ratio_resizer"
+    padded = config.image_resizer.keep_aspect_ratio_resizer.pad_to_max_dimension
+    if extractor in _NEED_A_KNOWN_SIZE and keeps_ratio and not padded:
+        raise BadInput(
+            f"the code of {extractor} must know the size of the images, and they keep their own",
+            f"{where}.image_resizer.{resizer}",
+            "use pad_to_max_dimension: true, as the zoo's config, or fixed_shape_resizer",
+        )
+    if where.endswith("ssd"):
+        return
+    if config.HasField("context_config"):
+        raise BadInput(
+            "Context R-CNN reads features of other images too, which no image here brings along",
+            f"{where}.context_config",
+            "remove it and convert the Faster R-CNN without its context",
+        )
+    if config.number_of_stages < 2:
+        raise BadInput(
+            "bare region proposals have no classes to detect", f"{where}.number_of_stages", "set it to 2"
+        )
+
+
+def _unknown(found: str, where: str) -> BadInput:
+    return BadInput(
+        f"the architecture {found} is none of the TF1 Object Detection API's",
+        where,
+        f"the nearest supported one is {nearest_supported(found)}",
+    )

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from detection.builder import build_detector
+from detection.config.pipeline_config import parse_pipeline_config
+from detection.errors import BadInput
+from detection.shim.builder import build_shim
+from detection.shim.detector import ShimDetector
+from tests.parity.od_api_configs import CONFIGS, faster_rcnn
+
+
+def _model(text: str) -> Any:
+    return parse_pipeline_config(text, "test.config").model
+
+
+def test_an_option_without_a_native_model_runs_through_the_shim(small_config: Any) -> None:
+    resizer = small_config.model.ssd.image_resizer.keep_aspect_ratio_resizer
+    resizer.min_dimension, resizer.max_dimension = 96, 128
+    detector = build_detector(small_config.model, num_classes=7)
+    assert isinstance(detector, ShimDetector)
+    assert detector.num_classes == 7
+    assert detector.no_native_model == "keep_aspect_ratio_resizer is not supported for SSD"
+    assert not detector.has_one_input_size
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (lambda model: model.Clear(), "model"),
+        (lambda model: setattr(model.ssd.feature_extractor, "type", "ssd_vgg16"), "feature_extractor.type"),
+        (
+            lambda model: setattr(model.ssd.feature_extractor, "type", "ssd_spaghettinet"),
+            "feature_extractor.type",
+        ),
+        (lambda model: setattr(model.ssd, "num_classes", 0), "model.ssd.num_classes"),
+        (lambda model: model.ssd.ClearField("image_resizer"), "model.ssd.image_resizer"),
+        (lambda model: model.ssd.image_resizer.identity_resizer.SetInParent(), "model.ssd.image_resizer"),
+        (lambda model: model.ssd.ClearField("anchor_generator"), "model"),
+    ],
+)
+def test_what_the_object_detection_api_has_not_is_bad_input(
+    change: Callable[[Any], None], where: str
+) -> None:
+    model = _model(CONFIGS["ssd_mobilenet_v1"])
+    change(model)
+    with pytest.raises(BadInput) as error:
+        build_shim(model)
+    assert where in error.value.where
+    assert error.value.fix
+
+
+def test_an_unknown_architecture_names_the_nearest() -> None:
+    model = _model(CONFIGS["ssd_mobilenet_v1"])
+    model.ssd.feature_extractor.type = "ssd_mobiledet_tpu"
+    with pytest.raises(BadInput, match="nearest supported one is ssd_mobiledet_"):
+        build_detector(model)
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (lambda config: config.context_config.SetInParent(), "model.faster_rcnn.context_config"),
+        (lambda config: setattr(config, "number_of_stages", 1), "model.faster_rcnn.number_of_stages"),
+    ],
+)
+def test_what_no_image_alone_can_feed_is_bad_input(change: Callable[[Any], None], where: str) -> None:
+    model = _model(faster_rcnn("faster_rcnn_resnet50"))
+    change(model.faster_rcnn)
+    with pytest.raises(BadInput) as error:
+        build_detector(model)
+    assert error.value.where == where
+
+
+def test_code_that_needs_a_known_size_says_so() -> None:
+    with pytest.raises(BadInput, match="the code of faster_rcnn_pnas must know the size"):
+        build_shim(_model(faster_rcnn("faster_rcnn_pnas")))
