@@ -126,10 +126,10 @@ def install() -> None:
 
     RuntimeError if the process was not started with TF_USE_LEGACY_KERAS=1: slim's layers need Keras 2.
     """
-    if is_hooked():
-        return
     if os.environ.get("TF_USE_LEGACY_KERAS") != "1":
         raise RuntimeError("start the process with TF_USE_LEGACY_KERAS=1")
+    if is_hooked():
+        return
     import tensorflow as tf
 
     # The package asks at import time which version it runs on, and then loads the TF1 feature extractors.

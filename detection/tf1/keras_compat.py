@@ -29,10 +29,10 @@ def install() -> None:
 
     RuntimeError if the process was not started with TF_USE_LEGACY_KERAS=1: the models are Keras 2's.
     """
-    if compat.is_hooked():
-        return
     if os.environ.get("TF_USE_LEGACY_KERAS") != "1":
         raise RuntimeError("start the process with TF_USE_LEGACY_KERAS=1")
+    if compat.is_hooked():
+        return
     compat.hook_imports()
     for name in _ABSENT:
         _stand_in(name)

@@ -8,16 +8,14 @@ picture (and not 0 and 1), and the predictors' outputs are spread out, so that t
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.parity.child import run_child
+
 PREDICTORS = ("ClassPredictor", "BoxEncodingPredictor", "BoxPredictor")
 # R-FCN's predictions are what pooling leaves of these layers' outputs
 POOLED = {
@@ -43,19 +41,7 @@ def write_detector(config: str, folder: Path, seed: int = 1) -> TF1Detector:
     )
     folder.mkdir(parents=True, exist_ok=True)
     detector.config.write_text(config)
-    child = subprocess.run(
-        [sys.executable, str(Path(__file__).resolve()), str(folder), str(seed)],
-        env=os.environ
-        | {
-            "TF_USE_LEGACY_KERAS": "1",
-            "PYTHONPATH": str(ROOT),
-            "CUDA_VISIBLE_DEVICES": "",
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-        },
-        capture_output=True,
-        text=True,
-    )
-    assert child.returncode == 0, child.stderr[-3000:]
+    run_child("od_api", str(folder), str(seed))
     return detector
 
 

@@ -7,15 +7,13 @@ Written in a child process, since those models are Keras 2's, under the names an
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.parity.child import run_child
+
 LIKELY_SCORE = 0.3
 
 
@@ -27,19 +25,7 @@ def write_keras_detector(config: str, folder: Path, seed: int = 1, training: boo
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "pipeline.config").write_text(config)
-    child = subprocess.run(
-        [sys.executable, str(Path(__file__).resolve()), str(folder), str(seed)] + ["--training"] * training,
-        env=os.environ
-        | {
-            "TF_USE_LEGACY_KERAS": "1",
-            "PYTHONPATH": str(ROOT),
-            "CUDA_VISIBLE_DEVICES": "",
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-        },
-        capture_output=True,
-        text=True,
-    )
-    assert child.returncode == 0, child.stderr[-3000:]
+    run_child("od_api_keras", str(folder), str(seed), *["--training"] * training)
     return folder / "checkpoint" / "ckpt-0"
 
 

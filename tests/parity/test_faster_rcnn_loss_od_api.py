@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,8 +10,8 @@ from components.checkpoint_converter.restore import require_complete, restore
 from components.checkpoint_converter.sources import read_checkpoint
 from detection.builder import build_detector
 from detection.config.pipeline_config import read_pipeline_config
-from tests.parity import faster_rcnn_od_api
-from tests.parity.od_api import ROOT, TF1Detector, write_detector
+from tests.parity.child import run_child
+from tests.parity.od_api import TF1Detector, write_detector
 from tests.parity.od_api_configs import faster_rcnn
 
 NAMES = {
@@ -60,13 +56,7 @@ def test_losses_equal_the_od_apis(source: TF1Detector, options: str) -> None:
     weights = np.array([1, 1, 0.5, 1, 0, 1], np.float32)
     image = random.integers(0, 255, [150, 200, 3]).astype(np.uint8)
     np.savez(folder / "batch.npz", image=image, boxes=boxes, classes=classes, weights=weights)
-    child = subprocess.run(
-        [sys.executable, faster_rcnn_od_api.__file__, str(folder)],
-        env=os.environ | {"TF_USE_LEGACY_KERAS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-    )
-    assert child.returncode == 0, child.stderr[-3000:]
+    run_child("faster_rcnn_od_api", str(folder))
 
     model = build_detector(read_pipeline_config(source.config).model)
     variables = read_checkpoint(source.checkpoint)

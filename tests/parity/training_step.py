@@ -8,9 +8,6 @@ into differences of 1e-3 of a gradient.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.parity.child import run_child
+
 RATE = 0.01
 DROPPED = 3  # of every so many channels, fixed dropout drops the first
 
@@ -94,20 +92,7 @@ def run_steps(config: str, folder: Path) -> tuple[Step, Step]:
 
 
 def _run(module: str, folder: Path) -> Step:
-    child = subprocess.run(
-        [sys.executable, "-m", f"tests.parity.{module}", str(folder)],
-        env=os.environ
-        | {
-            "PYTHONPATH": str(ROOT),
-            "CUDA_VISIBLE_DEVICES": "",
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            "TF_ENABLE_ONEDNN_OPTS": "0",
-        }
-        | ({"TF_USE_LEGACY_KERAS": "1"} if module == "od_api_step" else {}),
-        capture_output=True,
-        text=True,
-    )
-    assert child.returncode == 0, child.stderr[-3000:]
+    run_child(module, str(folder), legacy_keras=module == "od_api_step", one_dnn=False)
     return _read_step(folder)
 
 

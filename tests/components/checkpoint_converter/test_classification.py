@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 
 import numpy as np
@@ -23,8 +20,7 @@ from detection.blocks import block_of
 from detection.builder import build_detector
 from detection.config.pipeline_config import parse_pipeline_config
 from detection.errors import BadInput, Failed
-from tests.parity import slim_classifier
-from tests.parity.od_api import ROOT
+from tests.parity.child import run_child
 from tests.parity.od_api_configs import CONFIGS
 
 NAME = "ssd_mobilenet_v2"
@@ -121,13 +117,7 @@ def test_what_the_classifier_calls_a_variable(detector, classifier):
 def test_inception_resnet_v2_starts_from_what_tf1_starts_from(tmp_path):
     text = CONFIGS["faster_rcnn_inception_resnet_v2"]
     (tmp_path / "pipeline.config").write_text(text)
-    child = subprocess.run(
-        [sys.executable, slim_classifier.__file__, str(tmp_path)],
-        env=os.environ | {"TF_USE_LEGACY_KERAS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True,
-        text=True,
-    )
-    assert child.returncode == 0, child.stderr[-3000:]
+    run_child("slim_classifier", str(tmp_path))
     config = parse_pipeline_config(text, "test")
     config.train_config.fine_tune_checkpoint_type = "classification"
     classifier, model = read_checkpoint(tmp_path / "slim.ckpt"), build_detector(config.model)

@@ -11,7 +11,7 @@ from components.checkpoint_converter.bookkeeping import MOVING_AVERAGE, reason_t
 from components.checkpoint_converter.inspect import checkpoint_num_classes
 from detection.builder import build_detector
 from detection.config.pipeline_config import read_pipeline_config
-from detection.tf1.names import tf1_name
+from detection.tf1.names import keras_path, tf1_name
 
 
 def _depthwise_maps(config: Any) -> None:
@@ -72,3 +72,21 @@ def test_every_name_is_classified(zoo_variables, sample_config, listing, sample,
 
 def test_every_list_is_here(zoo_listings):
     assert {getattr(row, "values", row)[0] for row in LISTS} == zoo_listings
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        "ssd_mobilenet_v1_fpn",
+        "ssd_inception_v2_coco",
+        "ssdlite_mobilenet_v2_coco_2018_05_09",
+        "faster_rcnn_inception_v2_coco_2018_01_28",
+        "training_faster_rcnn_resnet101_momentum",
+    ],
+)
+def test_every_model_variable_of_real_checkpoints_maps_and_maps_back(zoo_variables, listing):
+    names = [name for name in zoo_variables(listing) if reason_to_ignore(name) is None]
+    paths = {name: keras_path(name) for name in names}
+    assert None not in paths.values()
+    assert len(set(paths.values())) == len(names)
+    assert {name: tf1_name(path, "ssd") for name, path in paths.items()} == {name: name for name in names}
