@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import tensorflow as tf
+
+from detection.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -22,3 +25,15 @@ class TwoStageExtractor:
     first_stage: keras.layers.Layer
     second_stage: keras.layers.Layer
     preprocess: Callable[[tf.Tensor], tf.Tensor]
+
+
+def features_stride(config: Any) -> int:
+    """Pixels between cells of the first stage's features; BadInput for another than 8 and 16."""
+    stride = config.first_stage_features_stride
+    if stride not in (8, 16):
+        raise BadInput(
+            f"first_stage_features_stride is {stride}",
+            "model.faster_rcnn.feature_extractor.first_stage_features_stride",
+            "set it to 8 or 16",
+        )
+    return int(stride)

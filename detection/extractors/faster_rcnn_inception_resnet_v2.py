@@ -6,9 +6,8 @@ from typing import Any
 
 from detection.backbones.inception_resnet_v2 import image_layers, proposal_layers, slim_hyperparams
 from detection.backbones.scopes import Sequence
-from detection.errors import BadInput
 from detection.preprocess import normalize
-from detection.two_stage_extractor import TwoStageExtractor
+from detection.two_stage_extractor import TwoStageExtractor, features_stride
 
 _SCOPE = "InceptionResnetV2"
 
@@ -18,13 +17,7 @@ def faster_rcnn_inception_resnet_v2(config: Any) -> TwoStageExtractor:
 
     A stride of 8 is the zoo's "atrous" model. BadInput for another than 8 and 16.
     """
-    stride = config.first_stage_features_stride
-    if stride not in (8, 16):
-        raise BadInput(
-            f"first_stage_features_stride is {stride}",
-            "model.faster_rcnn.feature_extractor.first_stage_features_stride",
-            "set it to 8 or 16",
-        )
+    stride = features_stride(config)
     hyperparams = slim_hyperparams(config.batch_norm_trainable)
     return TwoStageExtractor(
         first_stage=Sequence(

@@ -13,9 +13,8 @@ from detection.backbones.resnet_v1 import (
     subtract_channel_means,
 )
 from detection.backbones.scopes import Sequence
-from detection.errors import BadInput
 from detection.hyperparams import BatchNormParams
-from detection.two_stage_extractor import TwoStageExtractor
+from detection.two_stage_extractor import TwoStageExtractor, features_stride
 
 _BLOCK3_DEPTH = 1024
 _BLOCK4_BOTTLENECK = 512
@@ -41,13 +40,7 @@ def _extractor(config: Any, architecture: str) -> TwoStageExtractor:
 
     slim builds a block 4 in the first stage too. Nothing reads it and it is not trained: it is left out.
     """
-    stride = config.first_stage_features_stride
-    if stride not in (8, 16):
-        raise BadInput(
-            f"first_stage_features_stride is {stride}",
-            "model.faster_rcnn.feature_extractor.first_stage_features_stride",
-            "set it to 8 or 16",
-        )
+    stride = features_stride(config)
     batch_norm = BatchNormParams(decay=0.997, epsilon=1e-5, scale=True, train=config.batch_norm_trainable)
     hyperparams = replace(SLIM_HYPERPARAMS, batch_norm=batch_norm, l2=0.0)
     first = resnet_v1_layers(architecture, last="block3", hyperparams=hyperparams, output_stride=stride)

@@ -10,11 +10,10 @@ import keras
 import tensorflow as tf
 
 from detection.detector import Detector, Groundtruth, Tensors
-from detection.errors import BadInput
 from detection.postprocess import LABEL_ID_OFFSET
 from detection.shim.liveness import live_names
 from detection.shim.padding import take_padding
-from detection.shim.slim_graph import Mode, SlimGraph
+from detection.shim.slim_graph import Mode, SlimGraph, cannot_build
 from detection.tf1.names import keras_path
 
 DETECTIONS = (
@@ -61,11 +60,7 @@ class ShimDetector(Detector):
         try:
             traced = tf.function(self._detect, autograph=False).get_concrete_function(specification)
         except (TypeError, ValueError) as error:
-            raise BadInput(
-                f"the Object Detection API can't build this model: {error}",
-                "model",
-                "use the pipeline.config the checkpoint was trained with",
-            ) from error
+            raise cannot_build(error) from error
         variables = self._slim.variables()
         self._live = frozenset(live_names(traced, variables))
         self._unread = _Holder(list(self.unread_variables().values()))

@@ -112,6 +112,15 @@ def _set_everywhere(message: Any, values: dict[str, bool]) -> None:
             setattr(message, name, value)
 
 
+def cannot_build(error: Exception) -> BadInput:
+    """What to say when the OD API's code refuses a config."""
+    return BadInput(
+        f"the Object Detection API can't build this model: {error}",
+        "model",
+        "use the pipeline.config the checkpoint was trained with",
+    )
+
+
 def _build(model_config: Any, training: bool) -> Any:
     from object_detection.builders import model_builder
 
@@ -119,11 +128,7 @@ def _build(model_config: Any, training: bool) -> Any:
         with tf.init_scope():  # constants of the model's own must outlive the graph being built
             return model_builder.build(model_config, is_training=training, add_summaries=False)
     except ValueError as error:
-        raise BadInput(
-            f"the Object Detection API can't build this model: {error}",
-            "model",
-            "use the pipeline.config the checkpoint was trained with",
-        ) from error
+        raise cannot_build(error) from error
 
 
 def _variable_store() -> Any:

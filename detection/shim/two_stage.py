@@ -61,9 +61,9 @@ class ShimTwoStageDetector(ShimDetector):
     def propose(self, first: Tensors) -> Proposals:
         """The boxes the first stage proposes at inference, without a gradient."""
         boxes, logits, anchors = (first[name] for name in _FIRST)
-        input_shapes = tf.tile(_image_shape(first)[tf.newaxis, 1:], [tf.shape(first["image_shapes"])[0], 1])
 
         def proposals(model: Any) -> Proposals:
+            input_shapes = model._image_batch_shape_2d(_image_shape(first))
             found = model._postprocess_rpn(boxes, logits, anchors, input_shapes, first["image_shapes"])
             return Proposals(tf.stop_gradient(found[0]), found[3])
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tests.parity.child import run_child
+from tests.parity.initial_value import initial_value
 
 PREDICTORS = ("ClassPredictor", "BoxEncodingPredictor", "BoxPredictor")
 # R-FCN's predictions are what pooling leaves of these layers' outputs
@@ -43,22 +44,6 @@ def write_detector(config: str, folder: Path, seed: int = 1) -> TF1Detector:
     detector.config.write_text(config)
     run_child("od_api", str(folder), str(seed))
     return detector
-
-
-def _initial(name: str, shape: list[int], random: np.random.Generator) -> np.ndarray:
-    leaf = name.rsplit("/", 1)[-1]
-    if leaf == "gamma":
-        return random.uniform(0.5, 1.0, shape)
-    if leaf == "beta":  # most channels on the linear part of a ReLU6, a few clipped at either end
-        return random.normal(1.0, 1.0, shape)
-    if leaf in ("biases", "bias"):
-        return random.normal(0.0, 0.1, shape)
-    if leaf == "moving_variance":
-        return random.uniform(0.5, 1.5, shape)
-    if leaf == "moving_mean":
-        return random.normal(0.0, 0.3, shape)
-    inputs = shape[:2] if leaf == "depthwise_weights" else shape[:-1]
-    return random.normal(0.0, 1 / np.sqrt(np.prod(inputs)), shape)
 
 
 class _Calibration:
@@ -146,7 +131,7 @@ def _write(folder: Path, seed: int) -> None:
         build_graph(read_pipeline_config(folder / "pipeline.config"))
         for variable in tf.global_variables():
             shape = variable.shape.as_list()
-            variable.load(_initial(variable.op.name, shape, random).astype(np.float32), session)
+            variable.load(initial_value(variable.op.name, shape, random).astype(np.float32), session)
         calibration = _Calibration(session, proof_images([])[0][0][None], random)
         calibration.batch_norms()
         calibration.predictors()

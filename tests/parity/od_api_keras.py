@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tests.parity.child import run_child
+from tests.parity.initial_value import initial_value
 
 LIKELY_SCORE = 0.3
 
@@ -27,22 +28,6 @@ def write_keras_detector(config: str, folder: Path, seed: int = 1, training: boo
     (folder / "pipeline.config").write_text(config)
     run_child("od_api_keras", str(folder), str(seed), *["--training"] * training)
     return folder / "checkpoint" / "ckpt-0"
-
-
-def _initial(name: str, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
-    leaf = name.rsplit("/", 1)[-1]
-    if leaf == "gamma":
-        return random.uniform(0.5, 1.0, shape)
-    if leaf == "beta":  # most channels on the linear part of a ReLU6, a few clipped at either end
-        return random.normal(1.0, 1.0, shape)
-    if leaf == "bias":
-        return random.normal(0.0, 0.1, shape)
-    if leaf == "moving_variance":
-        return random.uniform(0.5, 1.5, shape)
-    if leaf == "moving_mean":
-        return random.normal(0.0, 0.3, shape)
-    inputs = shape[:2] if leaf == "depthwise_kernel" else shape[:-1]
-    return random.normal(0.0, 1 / np.sqrt(np.prod(inputs)), shape)
 
 
 class _CalibratedBatchNorm:
@@ -101,7 +86,7 @@ def _write(folder: Path, seed: int, training: bool) -> None:
     predict()
     variables = {variable.name.removesuffix(":0"): variable for variable in model.variables}
     for name, variable in variables.items():
-        variable.assign(_initial(name, tuple(variable.shape), random))
+        variable.assign(initial_value(name, tuple(variable.shape), random))
     with _CalibratedBatchNorm(freezable_batch_norm.FreezableBatchNorm, random):
         predictions = predict()
     _tame_scores(variables, predictions["class_predictions_with_background"].numpy())
