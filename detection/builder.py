@@ -16,6 +16,7 @@ from detection.config.architectures import nearest_supported, pyramid_that_does_
 from detection.detector import Detector
 from detection.errors import BadInput, NoNativeModel
 from detection.hyperparams import enum_name
+from detection.layers import BatchNorm
 from detection.postprocess_builder import postprocessor
 from detection.preprocess import FixedShapeResizer
 from detection.ssd import SSD
@@ -70,15 +71,19 @@ def build_native(model_config: Any, *, num_classes: int | None = None) -> Detect
             "each must be half as large as the one before: use a height and a width that are multiples of 32",
         )
     box_coder = _box_coder(config.box_coder)
+    feature_extractor = model_builder.feature_extractor(config.feature_extractor)
+    if config.freeze_batchnorm:
+        for layer in feature_extractor._flatten_layers():
+            if isinstance(layer, BatchNorm):
+                layer.hold_statistics()
     detector = SSD(
-        feature_extractor=model_builder.feature_extractor(config.feature_extractor),
+        feature_extractor=feature_extractor,
         predictor=predictor_builder.box_predictor(config.box_predictor),
         anchor_generator=anchor_builder.anchor_generator(config),
         resizer=resizer,
         postprocessor=postprocessor(config.post_processing, box_coder),
         loss=loss_builder.detection_loss(config, box_coder, classes),
         num_classes=classes,
-        freeze_batch_norm=config.freeze_batchnorm,
     )
     detector.build((None, resizer.height, resizer.width, 3))
     return detector

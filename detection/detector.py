@@ -17,7 +17,8 @@ class Detector(keras.Model):
 
     Attributes:
         num_classes: without background.
-        freeze_batch_norm: use the moving statistics in training too, and leave them alone.
+        freeze_batch_norm: use all moving statistics in training too, and leave them alone. False leaves it to
+          the config, as built.
         has_one_input_size: whether `preprocess` gives images of any size one size, so that they make a batch.
         has_masks: whether detections have masks.
         no_native_model: why the OD API's own code computes it; None for a native model.
@@ -27,12 +28,12 @@ class Detector(keras.Model):
     has_masks = False
     no_native_model: str | None = None
 
-    def __init__(self, *, num_classes: int, freeze_batch_norm: bool, name: str) -> None:
+    def __init__(self, *, num_classes: int, name: str) -> None:
         super().__init__(name=name)
         # whether XLA can compile a training step: not one with shapes that depend on the data
         self.supports_jit = False
         self.num_classes = num_classes
-        self.freeze_batch_norm = freeze_batch_norm
+        self.freeze_batch_norm = False
 
     def unread_variables(self) -> dict[str, tf.Variable]:
         """What TF1 creates too and no prediction depends on, by TF1 name; native models leave it out."""

@@ -63,7 +63,7 @@ class FasterRCNN(Detector):
         num_classes: int,
         name: str = "faster_rcnn",
     ) -> None:
-        super().__init__(num_classes=num_classes, freeze_batch_norm=False, name=name)
+        super().__init__(num_classes=num_classes, name=name)
         self.has_one_input_size = isinstance(parts.resizer, FixedShapeResizer)
         self._parts = parts
         self._preprocess = extractor.preprocess

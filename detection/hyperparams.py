@@ -21,13 +21,18 @@ _ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor] | None] = {
 
 @dataclass(frozen=True)
 class BatchNormParams:
-    """Batch norm settings; `decay` is the moving averages' momentum, `train` False freezes the statistics."""
+    """Batch norm settings; `decay` is the moving averages' momentum, `train` False freezes the statistics.
+
+    `from_config`: pipeline.config's conv_hyperparams say whether it trains, so that `freeze_batchnorm`, an
+    outer arg scope in TF1, does not reach it.
+    """
 
     decay: float = 0.999
     epsilon: float = 0.001
     center: bool = True
     scale: bool = True
     train: bool = True
+    from_config: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,9 @@ def conv_hyperparams(message: Any, where: str) -> ConvHyperparams:
     batch_norm = None
     if normalizer == "batch_norm":
         proto = message.batch_norm
-        batch_norm = BatchNormParams(proto.decay, proto.epsilon, proto.center, proto.scale, proto.train)
+        batch_norm = BatchNormParams(
+            proto.decay, proto.epsilon, proto.center, proto.scale, proto.train, from_config=True
+        )
     regularizer = message.regularizer
     kind = regularizer.WhichOneof("regularizer_oneof")
     return ConvHyperparams(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -25,6 +26,14 @@ class BatchNorm(keras.layers.Layer):
     def trains(self) -> bool:
         """Whether training moves the statistics: not if the config, or `trainable`, freezes them."""
         return self._params.train and self.trainable
+
+    def hold_statistics(self) -> None:
+        """What `freeze_batchnorm` of pipeline.config does: normalise by the moving averages in training too.
+
+        Scale and offset train on. Nothing changes where conv_hyperparams decide (BatchNormParams.from_config).
+        """
+        if not self._params.from_config:
+            self._params = replace(self._params, train=False)
 
     @property
     def epsilon(self) -> float:

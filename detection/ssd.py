@@ -35,10 +35,9 @@ class SSD(Detector):
         postprocessor: Postprocessor,
         loss: DetectionLoss,
         num_classes: int,
-        freeze_batch_norm: bool = False,
         name: str = "ssd",
     ) -> None:
-        super().__init__(num_classes=num_classes, freeze_batch_norm=freeze_batch_norm, name=name)
+        super().__init__(num_classes=num_classes, name=name)
         self.supports_jit = True
         self.image_size = (resizer.height, resizer.width)
         self._predictor = predictor

@@ -45,14 +45,15 @@ def with_batch_norms(variables: TF1Variables, model: Any, notes: list[str]) -> T
                 variables.path,
                 "give the frozen_inference_graph.pb as export_inference_graph.py wrote it, or the checkpoint",
             )
-        if layer.trains and not model.freeze_batch_norm:
-            two_stages = isinstance(model, FasterRCNN)
-            setting = "batch_norm_trainable: false" if two_stages else "freeze_batchnorm: true"
+        if layer.trains:
+            setting = "freeze_batchnorm: true in the model and train: false in conv_hyperparams' batch_norm"
+            if isinstance(model, FasterRCNN):
+                setting = "batch_norm_trainable: false in the feature extractor"
             raise BadInput(
                 "batch norms are folded into the convolutions: the model could be served, but training would "
                 "normalise by statistics that the graph no longer has",
                 variables.path,
-                f"set {setting} in the pipeline.config's model, or give the checkpoint",
+                f"set {setting} of the pipeline.config, or give the checkpoint",
             )
         ones = np.ones_like(offset)
         arrays |= {

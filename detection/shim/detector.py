@@ -43,7 +43,7 @@ class ShimDetector(Detector):
         unpadded_config = type(model_config)()
         unpadded_config.CopyFrom(model_config)
         config = getattr(unpadded_config, model_config.WhichOneof("model"))
-        super().__init__(num_classes=config.num_classes, freeze_batch_norm=False, name=name)
+        super().__init__(num_classes=config.num_classes, name=name)
         self.dtype_policy = "float32"
         self._padding = take_padding(config.image_resizer)
         self.has_one_input_size = (

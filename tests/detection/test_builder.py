@@ -6,7 +6,9 @@ import tensorflow as tf
 
 from detection.builder import build_detector, build_native
 from detection.config.architectures import num_feature_maps
+from detection.detector import Detector
 from detection.errors import BadInput, NoNativeModel
+from detection.layers import BatchNorm
 from detection.model_builder import EXTRACTORS, feature_extractor
 
 
@@ -34,9 +36,21 @@ def test_pad_to_multiple_pads_the_image_below_and_right(small_config: Any) -> No
     assert anchors == 8 * 8 * 3 + 4 * 4 * 4 + 2 * 2 * 4  # the maps of 128x128
 
 
-def test_freeze_batchnorm_of_the_config(small_config: Any) -> None:
+def test_freeze_batchnorm_reaches_what_conv_hyperparams_do_not_govern(small_config: Any) -> None:
+    def training(detector: Detector) -> set[str]:
+        layers = (layer for layer in detector._flatten_layers() if isinstance(layer, BatchNorm))
+        return {layer.path for layer in layers if layer.trains}
+
+    every = training(build_detector(small_config.model))
     small_config.model.ssd.freeze_batchnorm = True
-    assert build_detector(small_config.model).freeze_batch_norm
+    frozen = build_detector(small_config.model)
+    assert not frozen.freeze_batch_norm  # that is the trainer's, and for all
+    assert set() < training(frozen) < every
+    small_config.model.ssd.feature_extractor.override_base_feature_extractor_hyperparams = True
+    assert len(training(build_detector(small_config.model))) == len(every)
+    small_config.model.ssd.feature_extractor.conv_hyperparams.batch_norm.train = False
+    small_config.model.ssd.box_predictor.convolutional_box_predictor.conv_hyperparams.batch_norm.train = False
+    assert not training(build_detector(small_config.model))
 
 
 def test_an_architecture_without_a_native_model_is_told_apart(small_config: Any) -> None:

@@ -69,7 +69,10 @@ VARIANTS = {
         ("classification_weight: 1", f"{_MINER} classification_weight: 1.5"),
         ("localization_weight: 1", "localization_weight: 0.7"),
     ),
-    # freeze_batchnorm alone leaves TF1's batch norms that conv_hyperparams govern in training
+    # freeze_batchnorm alone leaves the batch norms that conv_hyperparams govern in training
+    "batch_norm_of_slim_frozen": _changed(
+        "ssd_mobilenet_v1", ("num_classes: 3", "num_classes: 3 freeze_batchnorm: true")
+    ),
     "batch_norm_frozen": _changed(
         "ssd_mobilenet_v1",
         ("num_classes: 3", "num_classes: 3 freeze_batchnorm: true"),

@@ -37,9 +37,17 @@ def optimised(tf1_folder, tmp_path):
     return write
 
 
+def freeze(config):
+    """Batch norm keeps its statistics in training, in slim's part of the network and in the config's."""
+    ssd = config.model.ssd
+    ssd.freeze_batchnorm = True
+    for part in (ssd.feature_extractor, ssd.box_predictor.convolutional_box_predictor):
+        part.conv_hyperparams.batch_norm.train = False
+
+
 def test_an_equivalent_model_and_its_proof(optimised, tf1_config, tmp_path):
     config = tf1_config(NAME)
-    config.model.ssd.freeze_batchnorm = True
+    freeze(config)
     report = convert(config, optimised(NAME), tmp_path / "out", [])
     assert report.kind == "frozen_graph"
     assert report.variables_loaded == report.variables_total == 404
@@ -77,7 +85,7 @@ def test_a_two_stage_detector_that_trains_its_batch_norms_is_refused(optimised, 
 
 def test_scopes_that_slim_enters_twice(optimised, tf1_config):
     config = tf1_config("embedded_ssd_mobilenet_v1")
-    config.model.ssd.freeze_batchnorm = True
+    freeze(config)
     model = build_detector(config.model)
     variables = with_batch_norms(read_checkpoint(optimised("embedded_ssd_mobilenet_v1")), model, [])
     assert len(variables) == len(model.weights) == 185
@@ -85,7 +93,7 @@ def test_scopes_that_slim_enters_twice(optimised, tf1_config):
 
 def test_what_a_batch_norm_becomes(optimised, tf1_config, tf1_folder):
     config = tf1_config(NAME)
-    config.model.ssd.freeze_batchnorm = True
+    freeze(config)
     original, folded = read_checkpoint(tf1_folder(NAME)), read_checkpoint(optimised(NAME))
     variables = with_batch_norms(folded, build_detector(config.model), [])
     old = {
@@ -109,9 +117,17 @@ def test_training_by_batch_statistics_is_refused(optimised, tf1_config):
     assert "freeze_batchnorm: true" in error.value.fix
 
 
-def test_a_batch_norm_gone_without_a_trace(optimised, tf1_config):
+def test_freeze_batchnorm_alone_leaves_some_in_training(optimised, tf1_config):
     config = tf1_config(NAME)
     config.model.ssd.freeze_batchnorm = True
+    with pytest.raises(BadInput, match="batch norms are folded into the convolutions") as error:
+        with_batch_norms(read_checkpoint(optimised(NAME)), build_detector(config.model), [])
+    assert "train: false in conv_hyperparams" in error.value.fix
+
+
+def test_a_batch_norm_gone_without_a_trace(optimised, tf1_config):
+    config = tf1_config(NAME)
+    freeze(config)
     variables = read_checkpoint(optimised(NAME))
     del variables.folded[CONV]
     with pytest.raises(BadInput, match=f"the batch norm {CONV}/BatchNorm was folded"):
