@@ -30,7 +30,7 @@ class BatchNorm(keras.layers.Layer):
     def hold_statistics(self) -> None:
         """What `freeze_batchnorm` of pipeline.config does: normalise by the moving averages in training too.
 
-        Scale and offset train on. Nothing changes where conv_hyperparams decide (BatchNormParams.from_config).
+        Scale and offset train on. Nothing changes where conv_hyperparams decide: see BatchNormParams.
         """
         if not self._params.from_config:
             self._params = replace(self._params, train=False)
@@ -208,7 +208,10 @@ class Conv(keras.layers.Layer):
         kernel = self.kernel.value
         if scale is not None:
             kernel = kernel * (scale[:, tf.newaxis] if self._filters is None else scale)
-        strides = [1, self._stride, self._stride, 1]
-        convolve = tf.nn.depthwise_conv2d if self._filters is None else tf.nn.conv2d
-        rates = [self._dilation, self._dilation]
-        return convolve(inputs, tf.cast(kernel, inputs.dtype), strides, padding, dilations=rates)
+        kernel = tf.cast(kernel, inputs.dtype)
+        strides, rates = [self._stride, self._stride], [self._dilation, self._dilation]
+        if self._filters is None:
+            return tf.nn.depthwise_conv2d(inputs, kernel, [1, *strides, 1], padding, dilations=rates)
+        # not conv2d, whose kernel has no gradient with dilation on CPUs without oneDNN: this one moves the
+        # cells between batch and space, as slim's does
+        return tf.nn.convolution(inputs, kernel, strides, padding, dilations=rates)

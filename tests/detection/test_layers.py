@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import keras
@@ -138,3 +141,27 @@ def test_each_level_has_its_own_batch_norm() -> None:
     assert conv.level_batch_norms.of(1).moving_mean.numpy().any()
     with pytest.raises(ValueError, match="index of the map"):
         conv(IMAGES)
+
+
+_DILATED_STEP = """
+import tensorflow as tf
+from detection.hyperparams import ConvHyperparams
+from detection.layers import Conv
+
+for filters in (4, None):
+    conv = Conv(filters, 3, dilation=2, hyperparams=ConvHyperparams(), name="conv")
+    images = tf.random.stateless_normal([2, 9, 9, 3], seed=[1, 2])
+    conv(images)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(conv(images, training=True) ** 2)
+    gradient = tape.gradient(loss, conv.kernel.value)
+    assert float(tf.reduce_max(tf.abs(gradient))) > 0
+"""
+
+
+def test_a_dilated_convolution_trains_on_any_cpu() -> None:
+    environment = {**os.environ, "TF_ENABLE_ONEDNN_OPTS": "0"}  # as on processors that it doesn't know
+    child = subprocess.run(
+        [sys.executable, "-c", _DILATED_STEP], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert child.returncode == 0, child.stderr[-2000:]

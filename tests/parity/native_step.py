@@ -6,14 +6,55 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from components.checkpoint_converter.restore import require_complete, restore
 from components.checkpoint_converter.sources import read_checkpoint
 from detection.builder import build_detector
 from detection.config.pipeline_config import read_pipeline_config
+from detection.detector import Detector, Groundtruth
 from detection.tf1.names import tf1_name
 from tests.parity.training_step import RATE, fixed_dropout, read_batch, write_step
+
+ULP = 2.0**-23  # of float32, relative
+DRAWS = 2
+
+
+def compute_gradients(
+    detector: Detector, images: tf.Tensor, groundtruth: Groundtruth
+) -> tuple[dict[str, tf.Tensor], tf.Tensor, list[tf.Tensor | None]]:
+    """The losses of preprocessed images, the penalty, and the gradient of each trainable variable."""
+    with tf.GradientTape() as tape:
+        losses = detector.compute_losses(images, groundtruth, training=True)
+        penalty = detector.regularization_loss()
+        total = tf.add_n([*losses.values(), penalty])
+    return losses, penalty, tape.gradient(total, [v.value for v in detector.trainable_variables])
+
+
+def measure_rounding(
+    detector: Detector, images: tf.Tensor, groundtruth: Groundtruth, gradients: list[tf.Tensor | None]
+) -> list[float]:
+    """How far each gradient moves when the image and every variable move by one unit in the last place.
+
+    What float32 arithmetic computes is the exact result for inputs that are wrong by about so much: no two
+    computations agree better. The detector is left with other values.
+    """
+    random = np.random.default_rng(0)
+    start = [variable.numpy() for variable in detector.weights]
+    furthest = [0.0] * len(gradients)
+
+    def nudged(values: np.ndarray) -> np.ndarray:
+        return (values * (1 + ULP * random.choice([-1, 1], values.shape))).astype(np.float32)
+
+    for _ in range(DRAWS):
+        for variable, value in zip(detector.weights, start, strict=True):
+            variable.assign(nudged(value))
+        moved = compute_gradients(detector, tf.constant(nudged(images.numpy())), groundtruth)[2]
+        for index, (one, other) in enumerate(zip(gradients, moved, strict=True)):
+            if one is not None and other is not None:
+                furthest[index] = max(furthest[index], float(tf.reduce_max(tf.abs(one - other))))
+    return furthest
 
 
 def main(folder: Path) -> None:
@@ -31,14 +72,14 @@ def main(folder: Path) -> None:
     groundtruth = {name: tf.constant(getattr(batch, name)) for name in ("boxes", "classes", "weights")}
     images = detector.preprocess(tf.constant(batch.images))
     trainable = detector.trainable_variables
-    with tf.GradientTape() as tape:
-        losses = detector.compute_losses(images, groundtruth, training=True)
-        penalty = detector.regularization_loss()
-        total = tf.add_n([*losses.values(), penalty])
-    gradients = tape.gradient(total, [variable.value for variable in trainable])
+    losses, penalty, gradients = compute_gradients(detector, images, groundtruth)
     pairs = list(zip(gradients, trainable, strict=True))
     moved = [(gradient, variable) for gradient, variable in pairs if gradient is not None]
     keras.optimizers.SGD(RATE).apply_gradients(moved)
+    after = {name(variable): variable.numpy() for variable in detector.weights}
+    for variable in detector.weights:
+        variable.assign(before[name(variable)])
+    rounding = measure_rounding(detector, images, groundtruth, gradients)
     write_step(
         folder,
         losses=losses,
@@ -46,7 +87,8 @@ def main(folder: Path) -> None:
         gradients={name(variable): gradient for gradient, variable in moved},
         untouched=[name(variable) for gradient, variable in pairs if gradient is None],
         before=before,
-        after={name(variable): variable.numpy() for variable in detector.weights},
+        after=after,
+        rounding={name(variable): value for value, variable in zip(rounding, trainable, strict=True)},
     )
 
 

@@ -96,7 +96,7 @@ def main(folder: Path) -> None:
         parts, _, _ = session.run([parts, apply, tf.get_collection(tf.GraphKeys.UPDATE_OPS)])
         after = session.run({variable.op.name: variable for variable in tf.global_variables()})
     untouched = [variable.op.name for gradient, variable in pairs if gradient is None]
-    write_step(folder, **parts, untouched=untouched, before=before, after=after)
+    write_step(folder, **parts, untouched=untouched, before=before, after=after, rounding={})
 
 
 def _by_variable(penalties: list[Any]) -> dict[str, list[Any]]:

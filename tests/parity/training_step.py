@@ -44,6 +44,7 @@ class Step:
       gradients: of the sum of all losses; a trainable variable that no loss depends on is not there.
       untouched: the trainable variables that no loss depends on.
       before, after: the value of every variable before and after the step.
+      rounding: how far float32's rounding moves each gradient; only the native step measures it.
     """
 
     losses: dict[str, float]
@@ -52,6 +53,7 @@ class Step:
     untouched: frozenset[str]
     before: dict[str, np.ndarray]
     after: dict[str, np.ndarray]
+    rounding: dict[str, float]
 
 
 def make_batch() -> Batch:
@@ -111,6 +113,7 @@ def write_step(
     untouched: list[str],
     before: Mapping[str, Any],
     after: Mapping[str, Any],
+    rounding: Mapping[str, Any],
 ) -> None:
     """Hand the parts of a Step, of arrays, to `run_steps`."""
     parts = {
@@ -120,6 +123,7 @@ def write_step(
         "untouched": dict.fromkeys(untouched, 0),
         "before": before,
         "after": after,
+        "rounding": rounding,
     }
     np.savez(
         folder / "step.npz",
@@ -140,4 +144,5 @@ def _read_step(folder: Path) -> Step:
         untouched=frozenset(parts["untouched"]),
         before=parts["before"],
         after=parts["after"],
+        rounding={name: float(value) for name, value in parts["rounding"].items()},
     )

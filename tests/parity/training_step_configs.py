@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.parity.od_api_configs import CONFIGS, DEAD, SIGMOID
 
-# so many that some overlap the groundtruth, whatever the random network proposes
-PROPOSALS = 100
+# so many that some overlap the groundtruth, whatever the random network proposes: by the RPN's stride
+PROPOSALS = {16: 100, 8: 300}
 EVERYTHING = """second_stage_balance_fraction: 1
   first_stage_minibatch_size: 100000 first_stage_positive_balance_fraction: 1"""
 
@@ -22,9 +22,10 @@ def repeatable(config: str) -> str:
         return config
     proposals = config.split("first_stage_max_proposals:")[1].split()[0]
     size = config.split("second_stage_batch_size:")[1].split()[0]
+    wanted = PROPOSALS[8 if "first_stage_features_stride: 8" in config else 16]
     changes = {
-        f"first_stage_max_proposals: {proposals}": f"first_stage_max_proposals: {PROPOSALS}",
-        f"second_stage_batch_size: {size}": f"second_stage_batch_size: {PROPOSALS} {EVERYTHING}",
+        f"first_stage_max_proposals: {proposals}": f"first_stage_max_proposals: {wanted}",
+        f"second_stage_batch_size: {size}": f"second_stage_batch_size: {wanted} {EVERYTHING}",
         "initial_crop_size: 14": "initial_crop_size: 8",
         "initial_crop_size: 17": "initial_crop_size: 9",
     }
