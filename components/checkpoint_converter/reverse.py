@@ -17,14 +17,16 @@ from components.checkpoint_converter.proof_images import proof_images
 from components.checkpoint_converter.proof_stages import score_threshold
 from components.checkpoint_converter.report import Proof
 from detection.builder import build_detector
+from detection.config.keras_twins import is_twin
 from detection.config.pipeline_config import read_pipeline_config, write_pipeline_config
 from detection.errors import BadInput, Failed
 from detection.tf1.frozen_graph import FrozenDetector, load_frozen_graph
 from detection.tf1.names import tf1_name
-from detection.tf1.oracle import write_oracle
+from detection.tf1.oracle import find_unread, write_oracle
 from detection.weights import read_weights
 
 _CONFIG, _CHECKPOINT = "pipeline.config", "checkpoint/ckpt-1"
+_ONES = ("gamma", "moving_variance")
 _STATISTICS = ("moving_mean", "moving_variance")  # of batch norm: TF1 keeps no average of them
 
 
@@ -65,7 +67,8 @@ def reverse(folder: Path, prefix: Path, images: list[Path], proof: bool = True) 
             "two variables of the model have one TF1 name", str(folder), "report this: it is a defect"
         )
     values |= {name: variable.numpy() for name, variable in detector.unread_variables().items()}
-    values |= unread_block4(values)
+    if not is_twin(config.model):
+        values |= fill_unread(find_unread(folder / _CONFIG), values)
     averages = averages_of(values) if config.eval_config.use_moving_averages else {}
     proved = None
     prefix.parent.mkdir(parents=True, exist_ok=True)
@@ -91,16 +94,15 @@ def reverse(folder: Path, prefix: Path, images: list[Path], proof: bool = True) 
     )
 
 
-def unread_block4(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The block 4 that slim's ResNet has in Faster R-CNN's first stage too, with the second stage's values.
+def fill_unread(unread: Mapping[str, list[int]], values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Values for the variables that no output of TF1's model depends on, where `values` lacks them.
 
-    Nothing reads it, so the native model leaves it out; but TF1 won't restore a checkpoint without it.
+    The native model leaves them out, and so says nothing of them: batch norm starts as in TF1, kernels are 0.
     """
-    live, unread = "SecondStageFeatureExtractor/", "FirstStageFeatureExtractor/"
     return {
-        name.replace(live, unread, 1): value
-        for name, value in values.items()
-        if name.startswith(f"{live}resnet_v1_")
+        name: np.full(shape, name.rsplit("/", 1)[-1] in _ONES, np.float32)
+        for name, shape in unread.items()
+        if name not in values
     }
 
 

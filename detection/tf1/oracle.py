@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,27 @@ def write_oracle(config: Path, checkpoint: str, out: Path, num_classes: int | No
     tuning. BadInput if config and checkpoint don't fit each other; Failed if the TF1 code can't build the
     model.
     """
-    command = [sys.executable, "-m", "detection.tf1.oracle", "--config", str(config)]
-    command += ["--checkpoint", checkpoint, "--out", str(out)]
+    arguments = ["--checkpoint", checkpoint, "--out", str(out)]
     if num_classes is not None:
-        command += ["--num-classes", str(num_classes)]
+        arguments += ["--num-classes", str(num_classes)]
+    _run_child(config, arguments, f"{config} with {checkpoint}")
+
+
+def find_unread(config: Path) -> dict[str, list[int]]:
+    """Name and shape of each variable that TF1's model has and none of its outputs depends on.
+
+    TF1 builds a backbone to its end, whatever is read of it, and restores no checkpoint without all of its
+    variables. Failed if the TF1 code can't build the model.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "unread.json"
+        _run_child(config, ["--out", str(out)], str(config))
+        unread: dict[str, list[int]] = json.loads(out.read_text(encoding="utf-8"))
+        return unread
+
+
+def _run_child(config: Path, arguments: list[str], where: str) -> None:
+    command = [sys.executable, "-m", "detection.tf1.oracle", "--config", str(config), *arguments]
     path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
     environment = os.environ | {
         "TF_USE_LEGACY_KERAS": "1",
@@ -63,7 +81,7 @@ def write_oracle(config: Path, checkpoint: str, out: Path, num_classes: int | No
     tail = "\n".join(child.stderr.splitlines()[-15:])
     raise Failed(
         f"the TF1 code can't build the graph of this config (exit code {child.returncode}):\n{tail}",
-        f"{config} with {checkpoint}",
+        where,
         "check that the config is the one the checkpoint was trained with, or give the frozen graph instead",
     )
 
@@ -127,6 +145,23 @@ def write_frozen(session: Any, out: Path) -> None:
     _write_graph_def(frozen, out)
 
 
+def _write_unread(config_path: Path, out: Path) -> None:
+    from detection.config.pipeline_config import read_pipeline_config
+    from detection.tf1 import compat
+
+    config = read_pipeline_config(config_path)
+    compat.install()
+    import tensorflow.compat.v1 as tf
+
+    with tf.Graph().as_default() as graph:
+        build_graph(config)
+        graph_def = graph.as_graph_def()
+        outputs = [node.name for node in graph_def.node if node.name in _OUTPUTS]
+        read = {node.name for node in tf.graph_util.extract_sub_graph(graph_def, outputs).node}
+        unread = {v.op.name: v.shape.as_list() for v in tf.global_variables() if v.op.name not in read}
+    out.write_text(json.dumps(unread), encoding="utf-8")
+
+
 def _write_graph_def(graph_def: Any, out: Path) -> None:
     partial = out.with_name(out.name + ".partial")
     partial.write_bytes(graph_def.SerializeToString())
@@ -158,11 +193,16 @@ def main() -> None:
     """The child process: build, restore, freeze; an error goes to stdout as one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", type=Path, required=True)
-    parser.add_argument("--checkpoint", required=True, help="prefix, such as DIR/model.ckpt")
+    parser.add_argument(
+        "--checkpoint", help="prefix, such as DIR/model.ckpt; without it, list what is unread"
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--num-classes", type=int, help="instead of the config's")
     args = parser.parse_args()
     try:
+        if args.checkpoint is None:
+            _write_unread(args.config, args.out)
+            return
         _freeze(args.config, args.checkpoint, args.out, args.num_classes)
     except UpcycleError as error:
         print(_RESULT + json.dumps({"what": error.what, "where": error.where, "fix": error.fix}))

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from components.checkpoint_converter.convert import Options, convert
 from components.checkpoint_converter.reverse import (
+    fill_unread,
     format_reversed,
     reverse,
-    unread_block4,
     write_tf1_checkpoint,
 )
 from components.checkpoint_converter.sources import read_checkpoint
@@ -23,6 +23,8 @@ from detection.extractors.faster_rcnn_inception_v2 import faster_rcnn_inception_
 from detection.tf1.frozen_graph import FrozenDetector, load_frozen_graph
 from detection.tf1.oracle import write_oracle
 from detection.weights import read_weights, write_weights
+from tests.parity.od_api import write_detector
+from tests.parity.od_api_configs import CONFIGS, DEAD
 
 NAME = "ssdlite_mobilenet_v2"
 
@@ -115,9 +117,35 @@ def test_arrays_by_name(tmp_path):
     np.testing.assert_array_equal(reader.get_tensor("a/weights"), values["a/weights"])
 
 
-def test_the_first_stages_unread_block4_is_written_for_tf1():
-    live = "SecondStageFeatureExtractor/resnet_v1_50/block4/unit_1/bottleneck_v1/conv1/weights"
-    other = "SecondStageFeatureExtractor/InceptionV2/Mixed_5a/Branch_0/Conv2d_0a_1x1/weights"
-    value = np.ones(3)
-    found = unread_block4({live: value, other: value, "Conv/weights": value})
-    assert found == {live.replace("Second", "First"): value}
+def test_what_tf1_has_beyond_the_native_model_starts_as_in_tf1():
+    unread = {"a/weights": [2, 3], "a/BatchNorm/gamma": [3], "a/BatchNorm/moving_variance": [3], "b": [1]}
+    found = fill_unread(unread, {"b": np.float32(5)})
+    assert set(found) == set(unread) - {"b"}
+    assert found["a/weights"].shape == (2, 3) and not found["a/weights"].any()
+    assert (found["a/BatchNorm/gamma"] == 1).all() and (found["a/BatchNorm/moving_variance"] == 1).all()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ssd_mobilenet_v1_ppn",
+        pytest.param("ssd_mobilenet_v2_fpnlite_fine", marks=pytest.mark.slow),
+        pytest.param("faster_rcnn_resnet50", marks=pytest.mark.slow),
+    ],
+)
+def test_layers_that_only_tf1_builds_are_there_again(name, tmp_path):
+    source = write_detector(CONFIGS[name], tmp_path / "source")
+    convert(
+        read_pipeline_config(source.config),
+        source.checkpoint,
+        tmp_path / "converted",
+        [],
+        Options(proof=False),
+    )
+    result = reverse(tmp_path / "converted", tmp_path / "tf1" / "model.ckpt", [])
+    assert result.proof is not None and result.proof.max_difference_raw < 1e-5
+    before, after = (tf.train.load_checkpoint(str(file)) for file in (source.checkpoint, result.prefix))
+    names = set(before.get_variable_to_shape_map())
+    assert set(after.get_variable_to_shape_map()) == names | {"global_step"}
+    differing = {one for one in names if not np.array_equal(before.get_tensor(one), after.get_tensor(one))}
+    assert differing and all(variable.startswith(DEAD[name]) for variable in differing)
