@@ -24,7 +24,7 @@ class DetectorModel(artifact.Artifact):
 
 
 class DataQuarantine(artifact.Artifact):
-    """quarantine.jsonl and statistics.json of one ExampleGen run."""
+    """quarantine.jsonl, statistics.json, report.md and contact_sheets/ of one ExampleGen run."""
 
     TYPE_NAME = "DataQuarantine"
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from detection.anchor_builder import grid_anchor_generator
 from detection.box_coder import FasterRcnnBoxCoder
 from detection.errors import BadInput, NoNativeModel
 from detection.extractors.faster_rcnn_inception_resnet_v2 import faster_rcnn_inception_resnet_v2
@@ -17,7 +18,6 @@ from detection.extractors.faster_rcnn_resnet_v1 import (
 )
 from detection.faster_rcnn import FasterRCNN, TwoStageParts
 from detection.faster_rcnn_loss import FasterRcnnLoss, LossWeights
-from detection.grid_anchors import GridAnchorGenerator
 from detection.hyperparams import conv_hyperparams, enum_name
 from detection.loss_builder import hard_example_miner
 from detection.losses import AnchorLoss, classification_loss, softmax_cross_entropy
@@ -74,7 +74,7 @@ def build_faster_rcnn(
     processing = config.second_stage_post_processing
     parts = TwoStageParts(
         resizer=_resizer(config.image_resizer),
-        anchor_generator=_anchor_generator(config.first_stage_anchor_generator),
+        anchor_generator=grid_anchor_generator(config.first_stage_anchor_generator),
         rpn=RpnParams(
             hyperparams=conv_hyperparams(
                 config.first_stage_box_predictor_conv_hyperparams,
@@ -155,25 +155,6 @@ def _resizer(config: Any) -> FixedShapeResizer | KeepAspectRatioResizer:
             "remove the line; images of a batch must then have one size: train with batch_size: 1",
         )
     return KeepAspectRatioResizer(chosen.min_dimension, chosen.max_dimension, method)
-
-
-def _anchor_generator(config: Any) -> GridAnchorGenerator:
-    kind = config.WhichOneof("anchor_generator_oneof")
-    where = f"{_MODEL}.first_stage_anchor_generator"
-    if kind != "grid_anchor_generator":
-        raise NoNativeModel(
-            f"{kind or 'no anchor generator'} is not supported", where, "use grid_anchor_generator"
-        )
-    grid = config.grid_anchor_generator
-    if not grid.scales or not grid.aspect_ratios:
-        raise BadInput("scales or aspect_ratios are missing", f"{where}.{kind}", "give one of each at least")
-    return GridAnchorGenerator(
-        scales=tuple(grid.scales),
-        aspect_ratios=tuple(grid.aspect_ratios),
-        base_size_px=(grid.height, grid.width),
-        stride_px=(grid.height_stride, grid.width_stride),
-        offset_px=(grid.height_offset, grid.width_offset),
-    )
 
 
 def _second_stage(config: Any) -> SecondStageParams:

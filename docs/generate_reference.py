@@ -7,32 +7,47 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from components.config_validator.rules import RULES as CONFIG_RULES
-from components.example_gen.records import RULES as DATA_RULES
+from components.config_validator.explain import Explanation, explanations
+from components.example_gen.rules import RULES as DATA_RULES
 from pipelines.spec import DetectorSpec
 
 DOCS = Path(__file__).resolve().parent
 BEGIN, END = "<!-- fields: begin -->", "<!-- fields: end -->"
+# of the codes with each prefix: title and introduction
+SECTIONS = {
+    "CFG": ("pipeline.config", "Asked by `upcycle lint` and ConfigValidator of a config that can be read."),
+    "TXT": ("Text", "Why a pipeline.config or label map can't be read."),
+    "OLD": ("Old fields", "Fields of other versions of the Object Detection API, carried over."),
+    "MAP": ("Label maps", "Items that a label map can't have."),
+    "INP": ("Other inputs of `upcycle lint`", "The rules then ask about the rest."),
+}
 
 
 def rules_page() -> str:
-    """docs/rules.md: every code of the config rules and of the data checks."""
+    """docs/rules.md: every code of the config rules, of texts and of the data checks."""
     lines = [
         "# Rules",
         "",
-        "Codes are stable: reports, tests and scripts may name them. This page is generated from the code.",
+        "Codes are stable: reports, tests and scripts may name them. This page is generated from the code;",
+        "`upcycle lint --explain CFG012` adds an example. [config.md](config.md) says how findings are dealt",
+        "with, [data.md](data.md) what is done about each code of data.",
         "",
-        "## pipeline.config (`upcycle lint`, ConfigValidator)",
-        "",
-        "| code | about | why |",
-        "|---|---|---|",
+        "Safe: `--fix` and ConfigValidator make the change themselves, where nothing is left to decide.",
     ]
-    for rule in CONFIG_RULES:
-        why = " ".join((rule.check.__doc__ or "").split())
-        lines.append(f"| {rule.code} | {rule.title} | {why} |")
+    for prefix, (title, about) in SECTIONS.items():
+        lines += ["", f"## {title}", "", about, "", "| code | severity | about | why | fix | safe? |"]
+        lines.append("|---|---|---|---|---|---|")
+        lines += [_row(entry) for entry in explanations().values() if entry.code.startswith(prefix)]
     lines += ["", "## Data (ExampleGen's quarantine.jsonl)", "", "| code | about |", "|---|---|"]
     lines += [f"| {code} | {title} |" for code, title in DATA_RULES.items()]
     return "\n".join(lines) + "\n"
+
+
+def _row(entry: Explanation) -> str:
+    """A row of a table of codes."""
+    severities, safe = ", ".join(entry.severities), "yes" if entry.safe else "no"
+    cells = (entry.code, severities, entry.title, entry.why, entry.fix, safe)
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
 
 def field_tables() -> str:

@@ -10,7 +10,7 @@ import importlib.metadata
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -33,7 +33,7 @@ NODE_FOLDERS = {
 }
 # Packages whose release can change the numbers a node computes.
 _PACKAGES = {
-    "ExampleGen": ("apache-beam", "pillow"),
+    "ExampleGen": ("apache-beam", "pillow", "pycocotools"),
     "ConfigValidator": ("tf-models-research-object-detection",),
     "CheckpointConverter": ("keras", "tensorflow", "tf-models-research-object-detection"),
     "Trainer": ("keras", "tensorflow"),
@@ -46,7 +46,7 @@ class Content(BaseModel):
     """What is at a path: `sha256` covers the files' names (relative to it) and bytes.
 
     `seen` is a cheap digest of names, sizes and times of change, to notice an edit without reading all.
-    `also` are files outside the path that belong to it.
+    `also` are files outside the path that belong to it, `beside` further paths with all that is in them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -57,18 +57,20 @@ class Content(BaseModel):
     sha256: str
     seen: str
     also: list[str] = []
+    beside: list[str] = []
 
     def identity(self) -> dict[str, Any]:
         """What stays equal when equal files lie elsewhere."""
         return {"files": self.files, "bytes": self.bytes, "sha256": self.sha256}
 
 
-def content_of(path: Path, also: Iterable[Path] = ()) -> Content:
+def content_of(path: Path, also: Iterable[Path] = (), beside: Sequence[Path] = ()) -> Content:
     """The content of a file, of a directory, or of a checkpoint prefix (`path`.*, or V1's numbered shards).
 
-    Files in `also` count too where they lie elsewhere. Raises BadInput if there is nothing at `path`.
+    Files in `also` count too where they lie elsewhere, and all that is at the paths `beside`. Raises BadInput
+    if there is nothing at a path.
     """
-    files = _files_at(path)
+    files = _files_at_all(path, beside)
     others = sorted(set(also) - set(files))
     files += others
     with ThreadPoolExecutor(4) as pool:
@@ -76,7 +78,7 @@ def content_of(path: Path, also: Iterable[Path] = ()) -> Content:
     total = hashlib.sha256()
     base = path if path.is_dir() else path.parent
     for file, file_hash in zip(files, hashes, strict=True):
-        total.update(f"{os.path.relpath(file, base)}\0{file_hash}\n".encode())
+        total.update(os.fsencode(f"{os.path.relpath(file, base)}\0{file_hash}\n"))
     return Content(
         path=str(path),
         files=len(files),
@@ -85,6 +87,7 @@ def content_of(path: Path, also: Iterable[Path] = ()) -> Content:
         sha256=hashes[0] if files == [path] else total.hexdigest(),
         seen=_seen(files),
         also=[str(file) for file in others],
+        beside=[str(other) for other in beside],
     )
 
 
@@ -92,10 +95,10 @@ def is_unchanged(content: Content) -> bool:
     """Whether the path still has what `content` describes; reads the files only if they look edited."""
     path = Path(content.path)
     try:
-        also = [Path(file) for file in content.also]
-        if _seen([*_files_at(path), *also]) == content.seen:
+        also, beside = ([Path(file) for file in files] for files in (content.also, content.beside))
+        if _seen([*_files_at_all(path, beside), *also]) == content.seen:
             return True
-        return content_of(path, also).sha256 == content.sha256
+        return content_of(path, also, beside).sha256 == content.sha256
     except (BadInput, OSError):
         return False
 
@@ -133,6 +136,10 @@ def code_version(node: str) -> str:
     return total.hexdigest()[:16]
 
 
+def _files_at_all(path: Path, beside: Iterable[Path]) -> list[Path]:
+    return list(dict.fromkeys(file for place in (path, *beside) for file in _files_at(place)))
+
+
 def _files_at(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
@@ -162,5 +169,5 @@ def _seen(files: list[Path]) -> str:
     result = hashlib.sha256()
     for file in files:
         status = file.stat()
-        result.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        result.update(os.fsencode(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n"))
     return result.hexdigest()

@@ -56,6 +56,11 @@ class DetectorHome:
         """The last evaluated run's report."""
         return self.root / "report.html"
 
+    @property
+    def proof_images(self) -> Path:
+        """Copies of the images that conversions are proved on, where the data set has no files for them."""
+        return self.root / "proof_images"
+
     def plan_dir(self, run_id: str) -> Path:
         """The directory of the run `run_id`, whose characters may be any."""
         return self.plans / re.sub(r"[^A-Za-z0-9._~-]", "_", run_id)

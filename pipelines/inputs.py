@@ -8,12 +8,16 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from components.checkpoint_converter.locate import locate
-from components.example_gen.images import sample_images
-from components.example_gen.read import list_files
+from components.config_validator.checkpoint_facts import original_config
+from components.example_gen.images import sample_of_records
+from components.example_gen.read import files_of_split, is_there, resolve
+from components.example_gen.records import as_options
 from components.example_gen.validate import validate_data
 from detection.errors import BadInput
+from pipelines.data_content import content_of_data
 from pipelines.fingerprint import Content, content_of, hash_of_files
-from pipelines.spec import PACKAGE, SPAN, DataSpec, DetectorSpec
+from pipelines.home import DetectorHome
+from pipelines.spec import PACKAGE, DataSpec, DetectorSpec
 
 PROOF_IMAGES = 4
 
@@ -30,8 +34,16 @@ class Inputs(BaseModel):
 
 # Which contents each node reads; a node refuses to start when they are no longer what was planned.
 READS = {
-    "ExampleGen": ("train", "eval", "label_map"),
-    "ConfigValidator": ("pipeline_config", "label_map"),
+    "ExampleGen": ("train", "eval", "test", "label_map"),
+    "ConfigValidator": (
+        "pipeline_config",
+        "label_map",
+        "train",
+        "eval",
+        "test",
+        "checkpoint",
+        "original_config",
+    ),
     "CheckpointConverter": ("checkpoint", "model_label_map"),
     "Trainer": (),
     "Evaluator": ("model_label_map",),
@@ -39,27 +51,36 @@ READS = {
 }
 
 
-def resolve_inputs(spec: DetectorSpec, span: str | None = None) -> Inputs:
-    """Find and hash all that `spec` names. Raises BadInput for what is missing."""
+def resolve_inputs(spec: DetectorSpec, span: str | None = None, home: DetectorHome | None = None) -> Inputs:
+    """Find and hash all that `spec` names; `home` keeps what has to be copied. Raises BadInput."""
     data = with_span(spec.data, span)
     checkpoint = locate(checkpoint_path(spec.model.checkpoint)).path
-    paths = {
+    files = {
         "pipeline_config": (spec.model.pipeline_config, "model.pipeline_config"),
         "model_label_map": (spec.model.label_map, "model.label_map"),
-        "train": (data.train, "data.train"),
-        "eval": (data.eval, "data.eval"),
         "label_map": (data.label_map, "data.label_map"),
     }
     contents = {"checkpoint": content_of(checkpoint)}
-    for path, key in paths.values():
+    original = original_config(checkpoint)
+    if original is not None:
+        contents["original_config"] = content_of(original)
+    for path, key in files.values():
         if path is not None:
-            _existing(Path(path), key, spec.name)
-    validate_data(data.model_dump())
-    for role, (path, _) in paths.items():
+            _require(path, key, spec.name, Path(path).exists())
+    splits = {"train": data.train, "eval": data.eval or (), "test": data.test or ()}
+    for split, paths in splits.items():
+        for path in paths:
+            _require(path, f"data.{split}", spec.name, is_there(path))
+    options = as_options(data.model_dump())
+    records = validate_data(options)
+    for role, (path, _) in files.items():
         if path is not None:
-            also = _belonging(data, path) if role in ("train", "eval") else []
-            contents[role] = content_of(Path(path), also)
-    proof = sample_images(Path(data.eval or data.train), PROOF_IMAGES)
+            contents[role] = content_of(Path(path))
+    for split, paths in splits.items():
+        if paths:
+            contents[split] = content_of_data(paths, files_of_split(options, split, records))
+    evaluated = [record for record in records if record.split == "eval"] or records
+    proof = sample_of_records(evaluated, PROOF_IMAGES, (home or DetectorHome.of(spec.name)).proof_images)
     return Inputs(
         data=data,
         checkpoint=str(checkpoint),
@@ -97,56 +118,26 @@ def checkpoint_path(checkpoint: str) -> Path:
 
 
 def with_span(data: DataSpec, span: str | None) -> DataSpec:
-    """The data section with `{span}` replaced: by `span`, or else by the last on disk in order of names.
+    """The data section with the paths of this moment: spans filled in, and the splits that the data state.
 
     Raises BadInput for a span where the paths have no place for one, and where there is none on disk.
     """
-    if not data.uses_span:
-        if span is None:
-            return data
+    if span is not None and not data.uses_span:
         raise BadInput(
-            f"the span {span!r} can't be used: no path of the data has {SPAN} in it",
-            "data.train",
-            f"leave the span out, or put {SPAN} into the path",
+            f"the span {span!r} can't be used: no path of the data has {{span}} in it",
+            "--span",
+            "leave the span out, or put {span} into the path",
         )
-    if span is None:
-        span = _last_span(data.train)
-    elif "/" in span or span in ("", ".", ".."):
-        raise BadInput(f"{span!r} is no span", "--span", "give the name of one folder, for example 2026-11")
-    filled = {
-        key: value.replace(SPAN, span)
-        for key, value in (("train", data.train), ("eval", data.eval), ("label_map", data.label_map))
-        if value is not None
-    }
-    return data.model_copy(update=filled)
+    given = data.model_dump()
+    options = resolve(given if span is None else given | {"span": span})
+    return DataSpec.model_validate(options.model_dump())
 
 
-def _belonging(data: DataSpec, path: str) -> list[Path]:
-    """The files of one split, also outside `path`: a CSV beside it, images that a CSV names."""
-    split = data.model_dump() | {"train": path, "eval": None}
-    return [file for file in list_files(split) if file != Path(data.label_map)]
-
-
-def _last_span(path: str) -> str:
-    head, tail = path.split(SPAN, 1)
-    parent, prefix = (Path(head), "") if head.endswith("/") else (Path(head).parent, Path(head).name)
-    suffix = tail.split("/", 1)[0]
-    names = [entry.name for entry in parent.iterdir()] if parent.is_dir() else []
-    spans = sorted(
-        name[len(prefix) : len(name) - len(suffix)]
-        for name in names
-        if len(name) > len(prefix) + len(suffix) and name.startswith(prefix) and name.endswith(suffix)
-    )
-    if not spans:
-        raise BadInput("there is no span of data yet", path, "deliver the data, or correct the path")
-    return spans[-1]
-
-
-def _existing(path: Path, key: str, detector: str) -> Path:
-    if path.exists():
-        return path
+def _require(path: str, key: str, detector: str, there: bool) -> None:
+    if there:
+        return
     if detector == "demo" and key in ("data.train", "data.eval"):
         fix = "make demo-data"
     else:
         fix = f"correct `{key}` in the detector's YAML, or put the data there"
-    raise BadInput(f"`{key}` does not exist", str(path), fix)
+    raise BadInput(f"`{key}` does not exist", path, fix)

@@ -93,10 +93,15 @@ def expand(value: str, where: str, environ: Mapping[str, str] | None = None) -> 
 def expand_path(value: str, base: Path, where: str, environ: Mapping[str, str] | None = None) -> str:
     """An absolute path: relative ones start at `base`, those from a variable at the working directory.
 
+    An address (gs://, s3://) stays as it is.
+
     A variable's value was written for the process (`UPCYCLE_HOME=runs`), a default for the file it is in.
     """
     variables = os.environ if environ is None else environ
     start = _VARIABLE.match(value)
     from_variable = start is not None and bool(variables.get(start.group(1)))
-    path = Path(os.path.expanduser(expand(value, where, environ)))
+    expanded = expand(value, where, environ)
+    if "://" in expanded:
+        return expanded
+    path = Path(os.path.expanduser(expanded))
     return os.path.normpath((Path.cwd() if from_variable else base) / path)

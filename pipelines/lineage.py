@@ -43,6 +43,7 @@ class Lineage(BaseModel):
 
     `inputs` has train, eval, label_map, pipeline_config, checkpoint and model_label_map, as far as there are.
     `proof` says whether the conversion from TF1 was proved: "passed", "unproved", or "" if it isn't recorded.
+    `allowed` are the codes of the findings about pipeline.config that stopped nothing on somebody's word.
     """
 
     detector: str
@@ -57,6 +58,7 @@ class Lineage(BaseModel):
     metrics: dict[str, Any]
     training: dict[str, Any]
     proof: str
+    allowed: list[str]
     inputs: dict[str, Input]
     steps: list[Step]
     metadata: str
@@ -118,6 +120,7 @@ def trace(version: Version) -> Lineage:
         metrics=manifest.facts.get("metrics", {}),
         training=training,
         proof=ancestry.proof,
+        allowed=ancestry.allowed,
         inputs=_inputs(by_node),
         steps=[step for step, _ in steps],
         metadata=metadata_address(home.metadata),
@@ -127,7 +130,11 @@ def trace(version: Version) -> Lineage:
 def _inputs(by_node: dict[str, dict[str, str]]) -> dict[str, Input]:
     """Paths from the nodes' properties, hashes from their fingerprints."""
     data = json.loads(by_node["ExampleGen"]["data"])
-    found = {role: (data[role], "ExampleGen") for role in ("train", "eval", "label_map") if data[role]}
+    found = {
+        role: (", ".join(data[role]) if role != "label_map" else data[role], "ExampleGen")
+        for role in ("train", "eval", "test", "label_map")
+        if data.get(role)
+    }
     found["pipeline_config"] = (by_node["ConfigValidator"]["pipeline_config"], "ConfigValidator")
     converter = by_node["CheckpointConverter"]
     found["checkpoint"] = (converter["checkpoint"], "CheckpointConverter")
@@ -163,6 +170,7 @@ class _Ancestry:
         from ml_metadata import MetadataStore
 
         self.proof = ""
+        self.allowed: list[str] = []
         self._version = version
         config = connection_config(home.metadata)
         if config.HasField("sqlite") and not home.metadata.is_file():
@@ -188,6 +196,9 @@ class _Ancestry:
                     uris[side][key] = artifact.uri
                     if key == "converted_model":
                         self.proof = artifact.custom_properties["proof"].string_value
+                    if key == "resolved_config":
+                        codes = artifact.custom_properties["allowed"].string_value
+                        self.allowed = codes.split(",") if codes else []
                     if side == "in":
                         pending.append(artifact)
             properties = {key: value.string_value for key, value in execution.custom_properties.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from detection.errors import BadInput, Failed
-from pipelines.fingerprint import is_unchanged
+from pipelines.data_content import is_unchanged
 from pipelines.inputs import READS, Inputs
 from pipelines.metadata import connection_config
 from pipelines.plan import Plan
@@ -19,6 +20,7 @@ from pipelines.retraining import read_ir
 from pipelines.tfx_import import import_tfx
 
 RUN_ID_VARIABLE = "UPCYCLE_RUN_ID"  # read by the Pusher's executor
+BEAM_ARGS = "UPCYCLE_BEAM_ARGS"  # read by ExampleGen's executor
 
 
 class NodeResult(BaseModel):
@@ -41,7 +43,7 @@ def run_node(plan: Plan, node: str) -> NodeResult:
     """
     started = time.monotonic()
     _refuse_edited_inputs(plan.inputs, node)
-    os.environ[RUN_ID_VARIABLE] = plan.run_id
+    set_environment(plan)
     import_tfx()
     from tfx.orchestration import metadata
 
@@ -56,6 +58,16 @@ def run_node(plan: Plan, node: str) -> NodeResult:
             return earlier
     write_json(file, result.model_dump())
     return result
+
+
+def set_environment(plan: Plan) -> None:
+    """Tells the executors what isn't among their inputs, so that the cache doesn't see it.
+
+    A variable that is set already wins over the detector's `beam_args`.
+    """
+    os.environ[RUN_ID_VARIABLE] = plan.run_id
+    if plan.spec.beam_args:
+        os.environ.setdefault(BEAM_ARGS, shlex.join(plan.spec.beam_args))
 
 
 def result_file(plan: Plan, node: str) -> Path:

@@ -25,8 +25,9 @@ from pipelines.fingerprint import digest
 from pipelines.home import DetectorHome
 from pipelines.inputs import Inputs, resolve_inputs
 from pipelines.metadata import metadata_address
+from pipelines.previous_span import previous_statistics
 from pipelines.process import exit_code_of, write_json
-from pipelines.retraining import NODES, Recipe, code_versions, compile_ir
+from pipelines.retraining import NODES, Recipe, code_versions, compile_ir, data_fingerprint
 from pipelines.spec import DetectorSpec, TrainSpec
 
 PLAN_FILE = "plan.json"
@@ -74,7 +75,7 @@ def make_plan(detector_file: Path, overrides: Overrides, run_id: str, home: Path
     """
     spec = _with_overrides(DetectorSpec.from_file(detector_file), overrides)
     detector_home = DetectorHome.of(spec.name, home)
-    inputs = resolve_inputs(spec, overrides.span)
+    inputs = resolve_inputs(spec, overrides.span, detector_home)
     versions = code_versions()
     fingerprint = _fingerprint(spec, inputs, versions)
     for attempt in itertools.count(1):
@@ -96,6 +97,7 @@ def make_plan(detector_file: Path, overrides: Overrides, run_id: str, home: Path
         fingerprint=fingerprint,
         code_versions=versions,
         baseline=baseline,
+        previous_statistics=_previous_statistics(spec, inputs, detector_home),
         destination=str(destination),
         pipeline_root=str(detector_home.artifacts),
         uncached=uncached,
@@ -142,13 +144,19 @@ def find_baseline(destination: Path, plan_fingerprint: str) -> tuple[str, bool]:
 def _fingerprint(spec: DetectorSpec, inputs: Inputs, versions: dict[str, str]) -> str:
     facts = {
         "contents": {role: content.identity() for role, content in inputs.contents.items()},
-        "data": inputs.data.model_dump(exclude={"train", "eval", "label_map"}),
-        "model": spec.model.model_dump(include={"weights", "prove"}),
+        "data": inputs.data.model_dump(exclude={"train", "eval", "test", "label_map", "span"}),
+        "model": spec.model.model_dump(include={"weights", "prove", "allow"}),
         "train": spec.train.model_dump(),
         "gate": spec.gate.model_dump(),
         "code": versions,
     }
     return digest(json.dumps(facts, sort_keys=True))
+
+
+def _previous_statistics(spec: DetectorSpec, inputs: Inputs, home: DetectorHome) -> str:
+    if inputs.data.drift is None:
+        return ""
+    return previous_statistics(spec.name, home.metadata, data_fingerprint(inputs))
 
 
 def _with_overrides(spec: DetectorSpec, overrides: Overrides) -> DetectorSpec:

@@ -10,18 +10,21 @@ from google.protobuf import json_format
 from pydantic import BaseModel
 
 from pipelines.fingerprint import code_version, fingerprint
-from pipelines.inputs import Inputs
+from pipelines.inputs import READS, Inputs
 from pipelines.spec import DetectorSpec
 from pipelines.tfx_import import import_tfx
 
 NODES = ("ExampleGen", "ConfigValidator", "CheckpointConverter", "Trainer", "Evaluator", "Pusher")
 CODE_VERSION = "code_version"
+# Those fields of `train` that have a counterpart in pipeline.config.
+OVERRIDES = {"steps", "batch_size", "learning_rate", "warmup_steps", "optimizer", "schedule"}
 
 
 class Recipe(BaseModel):
     """All that the IR depends on. `fingerprint` covers all inputs and code: if equal, so are the results.
 
     `baseline` is the directory of the version to compare with, or "" for the converted TF1 model;
+    `previous_statistics` is the quarantine folder of the data before, where the YAML asks for drift;
     `uncached` names the nodes that run whatever the cache holds.
     """
 
@@ -31,6 +34,7 @@ class Recipe(BaseModel):
     fingerprint: str
     code_versions: dict[str, str]
     baseline: str
+    previous_statistics: str = ""
     destination: str
     pipeline_root: str
     uncached: list[str]
@@ -67,10 +71,22 @@ def code_versions() -> dict[str, str]:
     return {node: code_version(node) for node in NODES}
 
 
+def data_fingerprint(inputs: Inputs) -> str:
+    """The hash of all that ExampleGen reads."""
+    contents = inputs.contents
+    return fingerprint(
+        train=contents["train"],
+        eval=contents.get("eval"),
+        test=contents.get("test"),
+        label_map=contents["label_map"],
+    )
+
+
 def manifest_facts(recipe: Recipe) -> dict[str, Any]:
     """What a published version says about its inputs: equal for equal inputs, nothing of the run itself."""
     contents = recipe.inputs.contents
-    data = {role: contents[role].identity() for role in ("train", "eval", "label_map") if role in contents}
+    roles = ("train", "eval", "test", "label_map")
+    data = {role: contents[role].identity() for role in roles if role in contents}
     return {
         "data": data,
         "pipeline_config": contents["pipeline_config"].identity(),
@@ -92,16 +108,20 @@ def _components(recipe: Recipe) -> list[Any]:
     examples = ExampleGen(
         data=inputs.data.model_dump_json(),
         label_map=inputs.data.label_map,
-        fingerprint=fingerprint(
-            train=contents["train"], eval=contents.get("eval"), label_map=contents["label_map"]
-        ),
+        fingerprint=data_fingerprint(inputs),
+        previous_statistics=recipe.previous_statistics,
     )
-    overrides = spec.train.model_dump(include={"steps", "batch_size", "learning_rate"}, exclude_none=True)
+    overrides = spec.train.model_dump(include=OVERRIDES, exclude_none=True)
     config = ConfigValidator(
         pipeline_config=spec.model.pipeline_config,
         label_map=inputs.data.label_map,
         overrides=json.dumps(overrides, sort_keys=True),
-        fingerprint=fingerprint(pipeline_config=contents["pipeline_config"], label_map=contents["label_map"]),
+        data=inputs.data.model_dump_json(),
+        checkpoint=inputs.checkpoint,
+        allow=json.dumps(sorted(spec.model.allow)),
+        fingerprint=fingerprint(
+            **{role: contents[role] for role in READS["ConfigValidator"] if role in contents}
+        ),
     )
     resolved_config = config.outputs["resolved_config"]
     converter = CheckpointConverter(

@@ -5,15 +5,22 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from pipelines.interpolation import Location, SpecError, expand, expand_path, load_yaml
 
 __all__ = ["DetectorSpec", "SpecError"]
 
-SPAN = "{span}"
 PACKAGE = "package:"
 
 
@@ -39,26 +46,83 @@ class ModelSpec(_Section):
     prove: bool = Field(
         default=True, description="whether the conversion is proved; if not, it is recorded as unproved"
     )
+    allow: list[Annotated[str, Field(pattern=r"^CFG\d{3}$")]] = Field(
+        default_factory=list,
+        description="codes of findings that stop no run and that no fix is made for; it is recorded",
+    )
+
+
+class DriftSpec(_Section):
+    """How far the data may move from the span before."""
+
+    class_frequency: float | None = Field(
+        default=0.1, gt=0, le=1, description="the most that a class's share of the boxes may change"
+    )
+    box_size: float | None = Field(
+        default=0.1, gt=0, le=1, description="the most that the distribution of box sizes may move"
+    )
+    action: Literal["warn", "stop"] = Field(default="warn", description="what happens beyond them")
+
+
+def _as_paths(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+Paths = Annotated[tuple[str, ...], BeforeValidator(_as_paths)]
 
 
 class DataSpec(_Section):
     """The pictures and boxes to learn. `{span}` in a path stands for one delivery of data."""
 
-    format: Literal["voc", "csv", "auto"] = Field(default="auto", description="how the boxes are written")
-    train: str = Field(description="directory (or CSV file) with training data")
-    eval: str | None = Field(default=None, description="the same for evaluation; without it, a part of train")
+    format: Literal["voc", "coco", "csv", "yolo", "tfrecord", "images", "auto"] = Field(
+        default="auto", description="how the boxes are written; auto looks"
+    )
+    train: Paths = Field(
+        min_length=1, description="folder or file with training data, or a list of them; gs:// and s3:// too"
+    )
+    eval: Paths | None = Field(
+        default=None,
+        min_length=1,
+        description="the same for evaluation; without it, what the data set states, or a part of train",
+    )
+    test: Paths | None = Field(
+        default=None, min_length=1, description="the same for a third split, which no node reads"
+    )
     label_map: str = Field(description="the classes to learn, a label_map.pbtxt")
     eval_fraction: float = Field(
         default=0.2, gt=0, lt=1, description="part of train to evaluate on, without `eval`"
     )
+    test_fraction: float = Field(
+        default=0.0, ge=0, lt=1, description="part of train for a third split, without `eval` and `test`"
+    )
     max_quarantined: float = Field(
         default=0.05, ge=0, le=1, description="fail when a larger part of the data is bad"
+    )
+    negatives: bool = Field(
+        default=True, description="whether images without annotation are kept, as pictures of no object"
+    )
+    fix_case: bool = Field(
+        default=False, description="whether a label that differs only by case is taken for the map's"
+    )
+    masks: bool = Field(default=False, description="whether masks are read and written, where there are any")
+    max_side: int | None = Field(
+        default=None, ge=32, description="larger images are written smaller: their longer side in pixels"
+    )
+    compress: bool = Field(default=True, description="whether the TFRecords are gzipped")
+    allow_leak: bool = Field(default=False, description="whether an image may be in two splits")
+    span: str | None = Field(
+        default=None, description="the span, where neither the trigger's nor the newest is wanted"
+    )
+    spans: int = Field(default=1, ge=1, description="how many spans are read together, the last ones")
+    drift: DriftSpec | None = Field(
+        default=None, description="how far the data may move from the span before (see data.md)"
     )
 
     @property
     def uses_span(self) -> bool:
-        """Whether a path has `{span}` in it."""
-        return any(SPAN in path for path in (self.train, self.eval or "", self.label_map))
+        """Whether a path has a place for a span in it."""
+        paths = (*self.train, *(self.eval or ()), *(self.test or ()), self.label_map)
+        return any("{span}" in path or "{SPAN" in path for path in paths)
 
 
 class TrainSpec(_Section):
@@ -129,6 +193,7 @@ class DetectorSpec(_Section):
             ("model", "label_map"),
             ("data", "train"),
             ("data", "eval"),
+            ("data", "test"),
             ("data", "label_map"),
             ("publish", "destination"),
         }
@@ -144,6 +209,10 @@ class DetectorSpec(_Section):
     schedule: ScheduleSpec = ScheduleSpec()
     executor: Literal["process", "docker", "kubernetes"] = Field(
         default="process", description="what Airflow runs its nodes in"
+    )
+    beam_args: list[str] = Field(
+        default_factory=list,
+        description="options of Beam for ExampleGen; without any it works inside the node's process",
     )
 
     @field_validator("name")
@@ -208,18 +277,20 @@ def _expand_tree(value: Any, at: Location, base: Path, source: str, lines: dict[
     return expand(value, where)
 
 
-def _section_fields(location: Location) -> list[str]:
+def _section_at(location: Location) -> type[BaseModel]:
     section: Any = DetectorSpec
     for part in location:
-        section = section.model_fields[part].annotation
-    return list(section.model_fields)
+        annotation = section.model_fields[part].annotation
+        section = next((a for a in get_args(annotation) if hasattr(a, "model_fields")), annotation)
+    return section
+
+
+def _section_fields(location: Location) -> list[str]:
+    return list(_section_at(location).model_fields)
 
 
 def _description(location: Location) -> str:
-    section: Any = DetectorSpec
-    for part in location[:-1]:
-        section = section.model_fields[part].annotation
-    field = section.model_fields.get(location[-1])
+    field = _section_at(location[:-1]).model_fields.get(location[-1])
     return (field.description if field else None) or f"the `{location[-1]}` section"
 
 

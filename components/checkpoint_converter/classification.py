@@ -11,29 +11,22 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
+from components.checkpoint_converter.inspect import EXTRACTOR_SCOPE
 from components.checkpoint_converter.restore import Restored
 from components.checkpoint_converter.sources import TF1Variables
 from detection.blocks import block_of
 from detection.errors import BadInput, Failed
 from detection.tf1.names import tf1_name
 
-_EXTRACTOR = re.compile(r"^((First|Second)Stage)?FeatureExtractor/")
 # the OD API's second stage counts its repeated units from the start again, slim's classifier goes on counting
 _SECOND_STAGE_REPEAT = re.compile(r"^SecondStageFeatureExtractor/InceptionResnetV2/Repeat/")
 _CLASSIFIER = re.compile(r"/(Logits|logits|AuxLogits|predictions|global_pool)\b")
 _FRESH = "a classification checkpoint has a backbone only: initial value"
 
 
-def is_classification(variables: Mapping[str, np.ndarray]) -> bool:
-    """Whether these are the variables of a slim classifier: no extractor's scope and no box predictor."""
-    return not any(_EXTRACTOR.match(name) or "BoxPredictor" in name for name in variables)
-
-
 def classifier_name(name: str) -> str:
     """What slim's classifier calls the variable that a detector's backbone calls `name`."""
-    return _EXTRACTOR.sub("", _SECOND_STAGE_REPEAT.sub("InceptionResnetV2/Repeat_2/", name))
+    return EXTRACTOR_SCOPE.sub("", _SECOND_STAGE_REPEAT.sub("InceptionResnetV2/Repeat_2/", name))
 
 
 def as_detector(variables: TF1Variables, model: Any, config: Any, notes: list[str]) -> TF1Variables:

@@ -15,8 +15,8 @@ from typing import Any
 from components.checkpoint_converter.averages import Weights, choose_weights
 from components.checkpoint_converter.class_head import prior_bias
 from components.checkpoint_converter.class_rows import match_classes, no_classes
-from components.checkpoint_converter.classification import as_detector, is_classification, mark_fresh
-from components.checkpoint_converter.inspect import checkpoint_num_classes
+from components.checkpoint_converter.classification import as_detector, mark_fresh
+from components.checkpoint_converter.inspect import checkpoint_num_classes, is_classification
 from components.checkpoint_converter.mask_head import keep_mask_depth
 from components.checkpoint_converter.proof import prove
 from components.checkpoint_converter.proof_images import proof_images

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from detection.errors import BadInput
 
 BOX_CODE_SIZE = 4
+EXTRACTOR_SCOPE = re.compile(r"^((First|Second)Stage)?FeatureExtractor/")
 
 # Scope of the class head, and of the box head that shares its anchors (None: one prediction, no anchors).
 _HEADS: tuple[tuple[str, str | None], ...] = (
@@ -19,6 +20,11 @@ _HEADS: tuple[tuple[str, str | None], ...] = (
 )
 _BINS_OF_CLASSES = "SecondStageBoxPredictor/class_predictions/biases"  # R-FCN's: bins x (classes + 1)
 _BINS_OF_BOXES = "SecondStageBoxPredictor/refined_locations/biases"  # and bins x classes x 4
+
+
+def is_classification(variables: Iterable[str]) -> bool:
+    """Whether these are the variables of a slim classifier: no extractor's scope and no box predictor."""
+    return not any(EXTRACTOR_SCOPE.match(name) or "BoxPredictor" in name for name in variables)
 
 
 def checkpoint_num_classes(variables: Mapping[str, np.ndarray]) -> int:

@@ -17,6 +17,9 @@ class ConfigValidatorSpec(types.ComponentSpec):
         "pipeline_config": ExecutionParameter(type=str),
         "label_map": ExecutionParameter(type=str),
         "overrides": ExecutionParameter(type=str),
+        "data": ExecutionParameter(type=str),
+        "checkpoint": ExecutionParameter(type=str),
+        "allow": ExecutionParameter(type=str),
         "fingerprint": ExecutionParameter(type=str),
     }
     INPUTS: dict[str, ChannelParameter] = {}
@@ -29,20 +32,35 @@ class ConfigValidator(base_component.BaseComponent):
     SPEC_CLASS = ConfigValidatorSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, pipeline_config: str, label_map: str, overrides: str, fingerprint: str) -> None:
+    def __init__(
+        self,
+        pipeline_config: str,
+        label_map: str,
+        overrides: str,
+        data: str,
+        checkpoint: str,
+        allow: str,
+        fingerprint: str,
+    ) -> None:
         """Declares the node.
 
         Args:
           pipeline_config: path of the TF1 pipeline.config.
           label_map: path of the label map of the classes to learn.
           overrides: JSON of steps, batch_size, learning_rate; null keeps what the config says.
-          fingerprint: hash of both files' contents; it makes TFX's cache see a change inside them.
+          data: JSON of ExampleGen's options; the annotations are read, no image is opened.
+          checkpoint: path of the TF1 model; its table of variables is read, and the config beside it.
+          allow: JSON list of the codes to do nothing about.
+          fingerprint: hash of the contents of all these; it makes TFX's cache see a change inside them.
         """
         super().__init__(
             spec=ConfigValidatorSpec(
                 pipeline_config=pipeline_config,
                 label_map=label_map,
                 overrides=overrides,
+                data=data,
+                checkpoint=checkpoint,
+                allow=allow,
                 fingerprint=fingerprint,
                 resolved_config=types.Channel(type=ResolvedConfig),
             )

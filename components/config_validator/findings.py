@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 Severity = Literal["error", "warning", "info"]
+Scalar = bool | int | float | str
 
 
-class Change(BaseModel):
-    """One field to set; `field` is a dotted path of the proto. `value` None clears the field."""
+@dataclass(frozen=True)
+class Change:
+    """One field to set, or to take out (`value` None).
 
-    model_config = ConfigDict(frozen=True)
+    `field` is a dotted path of the proto. Along a repeated block it means every element, with an index
+    ("eval_input_reader[1].label_map_path", from 0) that one. An enum's value is its name. With `old` only
+    fields that have this value are changed.
+    """
 
     field: str
-    value: int | float | str | None = None
+    value: Scalar | None = None
+    old: Scalar | None = None
 
 
-class Finding(BaseModel):
+@dataclass(frozen=True)
+class Finding:
     """One thing to know about a config: what, where, why it matters, and the fix.
 
     `code` is stable ("CFG001"), `location` is "file:line". A `safe` finding is fixed by `changes`, which
-    alter nothing that a person would have to decide.
+    alter nothing that a person would have to decide. An `allowed` one is left as it is, on somebody's word.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     code: str
     severity: Severity
@@ -36,15 +40,33 @@ class Finding(BaseModel):
     fix: str
     safe: bool = False
     changes: tuple[Change, ...] = ()
+    allowed: bool = False
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the resolved config no longer has it."""
+        return self.safe and not self.allowed
+
+    @property
+    def blocks(self) -> bool:
+        """Whether there can be no run with it."""
+        return self.severity == "error" and not self.safe and not self.allowed
 
     def __str__(self) -> str:
-        safe = " (safe: applied in the resolved config)" if self.safe else ""
+        note = " (safe: applied in the resolved config)" if self.safe else ""
+        note = " (allowed)" if self.allowed else note
         return (
             f"{self.code} {self.severity}: {self.message}\n"
-            f"  where:  {self.location}\n  reason: {self.reason}\n  fix:    {self.fix}{safe}"
+            f"  where:  {self.location}\n  reason: {self.reason}\n  fix:    {self.fix}{note}"
         )
 
 
 def unfixed_errors(findings: Iterable[Finding]) -> list[Finding]:
-    """The errors that no safe fix takes away: with one of these there can be no run."""
-    return [f for f in findings if f.severity == "error" and not f.safe]
+    """The errors that neither a safe fix nor permission takes away: with one of these there can be no run."""
+    return [finding for finding in findings if finding.blocks]
+
+
+def by_severity(findings: Iterable[Finding]) -> list[Finding]:
+    """Errors first, then warnings; each in order of codes."""
+    order = ("error", "warning", "info")
+    return sorted(findings, key=lambda finding: (order.index(finding.severity), finding.code))

@@ -14,6 +14,16 @@ _PEAK = {
 }
 _SCALED_WITH_PEAK = ("warmup_learning_rate", "burnin_learning_rate", "min_learning_rate")
 
+_ROUNDING = 1.001  # protos hold float32
+# Highest sensible rate for fine-tuning with up to _BATCH pictures a step; it grows with the batch.
+_FINE_TUNING_PEAK = {"momentum_optimizer": 0.02, "rms_prop_optimizer": 0.006, "adam_optimizer": 0.005}
+_BATCH = 32
+
+
+def fine_tuning_peak(optimizer: str, batch_size: int) -> float:
+    """The highest rate that fine-tuning with this optimizer ("adam_optimizer") and batch usually bears."""
+    return _FINE_TUNING_PEAK[optimizer] * max(1.0, batch_size / _BATCH)
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -40,6 +50,40 @@ class Schedule:
         if self.kind == "manual_step_learning_rate":
             rates += [step.learning_rate for step in self.message.schedule]
         return float(max(rates))
+
+    def is_too_high(self, batch_size: int) -> bool:
+        """Whether fine-tuning usually does not bear this rate."""
+        return self.peak > fine_tuning_peak(self.optimizer, batch_size) * _ROUNDING
+
+    def is_high(self, batch_size: int) -> bool:
+        """Whether the rate wants care: a warmup, and gradients that are clipped.
+
+        RMSProp and Adam divide by the size of the gradients themselves, so they want it later than momentum.
+        """
+        share = 0.5 if self.optimizer == "momentum_optimizer" else 1.0
+        return self.peak > share * fine_tuning_peak(self.optimizer, batch_size) * _ROUNDING
+
+    @property
+    def warmup_steps(self) -> int:
+        """Steps before the rate first stands at its base; 0 if it starts there, or higher."""
+        rate = self.message
+        if self.kind == "cosine_decay_learning_rate":
+            return int(rate.warmup_steps) if rate.warmup_learning_rate < rate.learning_rate_base else 0
+        if self.kind == "exponential_decay_learning_rate":
+            return int(rate.burnin_steps) if 0 < rate.burnin_learning_rate < rate.initial_learning_rate else 0
+        if self.kind == "manual_step_learning_rate" and rate.warmup and rate.schedule:
+            return int(rate.schedule[0].step)
+        return 0
+
+    @property
+    def warmup_field(self) -> str:
+        """The dotted path of the field that says how long the warmup is, or of the schedule."""
+        name = {
+            "cosine_decay_learning_rate": ".warmup_steps",
+            "exponential_decay_learning_rate": ".burnin_steps",
+            "manual_step_learning_rate": ".schedule",
+        }
+        return self.field + name.get(self.kind, "")
 
     def scale(self, peak: float) -> None:
         """Makes `peak` the highest rate; every other rate keeps its ratio to it."""

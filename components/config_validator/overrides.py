@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from components.config_validator.learning_rate import active_schedule
 from detection.errors import BadInput
 
 
 class Overrides(BaseModel):
-    """None keeps what the config says."""
+    """None, or "config", keeps what the config says. They mean what they mean to the Trainer."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     steps: int | None = Field(default=None, ge=1)
     batch_size: int | None = Field(default=None, ge=1)
     learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    warmup_steps: int | None = Field(default=None, ge=0)
+    optimizer: Literal["config", "momentum", "adam", "rmsprop"] = "config"
+    schedule: Literal["config", "constant", "cosine"] = "config"
 
 
 def parse_overrides(text: str) -> Overrides:
@@ -29,25 +31,5 @@ def parse_overrides(text: str) -> Overrides:
         raise BadInput(
             f"the overrides are wrong: {faults}",
             f"overrides {text!r}",
-            "give steps and batch_size as whole numbers from 1, learning_rate as a number above 0",
+            "give the fields of `train` in a detector's YAML (docs/detectors.md)",
         ) from error
-
-
-def apply_overrides(config: Any, overrides: Overrides) -> Any:
-    """A copy of the config with the overrides made.
-
-    A new number of steps takes the schedule with it, so that warmup and decay keep their share; a new
-    learning rate scales all of the schedule.
-    """
-    changed = type(config)()
-    changed.CopyFrom(config)
-    training, schedule = changed.train_config, active_schedule(changed)
-    if overrides.steps is not None:
-        if schedule is not None:
-            schedule.stretch(training.num_steps, overrides.steps)
-        training.num_steps = overrides.steps
-    if overrides.batch_size is not None:
-        training.batch_size = overrides.batch_size
-    if overrides.learning_rate is not None and schedule is not None:
-        schedule.scale(overrides.learning_rate)
-    return changed

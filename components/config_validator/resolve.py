@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+from components.config_validator.check import Checked, Facts, check
+from components.config_validator.checkpoint_facts import CheckpointFacts
+from components.config_validator.data_facts import DataFacts
 from components.config_validator.findings import Finding, unfixed_errors
-from components.config_validator.fixes import apply_fixes, diff_configs
-from components.config_validator.overrides import Overrides, apply_overrides
-from components.config_validator.rules import validate
+from components.config_validator.overrides import Overrides
 from detection.config.label_map import format_label_map, read_label_map
-from detection.config.pipeline_config import KIND, parse_pipeline_config, write_pipeline_config
+from detection.config.pipeline_config import KIND
 from detection.config.text_files import read_text, write_text
 from detection.errors import BadInput
 
@@ -22,39 +23,38 @@ FINDINGS_FILE = "findings.json"
 DIFF_FILE = "changes.diff"
 
 
-@dataclass(frozen=True)
-class Resolved:
-    """A config with overrides and safe fixes made, the findings, and the diff from the config as given."""
-
-    config: Any
-    findings: list[Finding]
-    diff: str
-
-
-def resolve(pipeline_config: Path, label_map: Path, overrides: Overrides, out: Path) -> Resolved:
+def resolve(
+    pipeline_config: Path,
+    label_map: Path,
+    overrides: Overrides,
+    out: Path,
+    data: DataFacts | None = None,
+    checkpoint: CheckpointFacts | None = None,
+    allow: Iterable[str] = (),
+) -> Checked:
     """Writes the resolved config, label map, findings.json and changes.diff into the folder `out`.
 
-    Raises BadInput, listing them, if errors are left after the safe fixes; then nothing is written.
+    Raises BadInput, listing them, if errors are left that neither a safe fix nor `allow` takes away; then
+    nothing is written.
     """
-    text = read_text(pipeline_config, KIND)
-    given = parse_pipeline_config(text, str(pipeline_config))
     classes = read_label_map(label_map)
-    overridden = apply_overrides(given, overrides)
-    findings = validate(overridden, text, pipeline_config, label_map=classes, label_map_path=label_map)
-    refuse_errors(findings, pipeline_config)
-    resolved = apply_fixes(overridden, findings)
-    diff = diff_configs(given, resolved)
-    write_pipeline_config(resolved, out / CONFIG_FILE)
+    facts = Facts(classes, str(label_map), data, checkpoint)
+    checked = check(read_text(pipeline_config, KIND), pipeline_config, facts, overrides, allow)
+    refuse_errors(checked.findings, pipeline_config)
+    write_text(checked.text, out / CONFIG_FILE)
     write_text(format_label_map(classes), out / LABEL_MAP_FILE)
-    write_text(json.dumps([f.model_dump() for f in findings], indent=2) + "\n", out / FINDINGS_FILE)
-    write_text(diff, out / DIFF_FILE)
-    return Resolved(resolved, findings, diff)
+    write_text(
+        json.dumps([asdict(finding) for finding in checked.findings], indent=2) + "\n", out / FINDINGS_FILE
+    )
+    write_text(checked.diff, out / DIFF_FILE)
+    return checked
 
 
 def refuse_errors(findings: list[Finding], path: Path) -> None:
-    """Raises BadInput that lists the errors which no safe fix takes away."""
+    """Raises BadInput that lists the errors which neither a safe fix nor permission takes away."""
     errors = unfixed_errors(findings)
     if errors:
         listing = "\n".join(f"  - {e.code} {e.location}: {e.message}; {e.fix}" for e in errors)
         count = "an error" if len(errors) == 1 else f"{len(errors)} errors"
-        raise BadInput(f"{KIND} has {count}:\n{listing}", str(path), "correct what is listed above")
+        fix = "correct what is listed above, or allow it (docs/config.md)"
+        raise BadInput(f"{KIND} has {count}:\n{listing}", str(path), fix)

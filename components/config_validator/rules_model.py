@@ -1,64 +1,23 @@
-"""Rules about the model: can it be built, and is it the model that the checkpoint holds?"""
+"""Rules about the architecture: is there a model of it?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from components.config_validator.findings import Change
-from components.config_validator.subject import Problem, Subject
+from components.config_validator.subject import Problem, Rule, Subject
 from detection.config.architectures import SUPPORTED, architecture_of, nearest_supported
-from detection.config.keras_twins import difference, is_twin, tf1_type
+from detection.config.keras_twins import SUFFIX, difference, is_twin, tf1_type
 
-_LARGE_IMAGE_PIXELS = 640 * 640
-_SMALL_IMAGE_SIDE = 33
-_PARTS = {
-    "anchor_generator": ("ssd_anchor_generator", "multiscale_anchor_generator"),
-    "box_coder": ("faster_rcnn_box_coder",),
-    "box_predictor": ("convolutional_box_predictor", "weight_shared_convolutional_box_predictor"),
-    "matcher": ("argmax_matcher",),
-}
-# and those for which the Object Detection API's own code may step in
-_SHIM_PARTS = ("anchor_generator", "box_coder")
-_SLOWER = "it runs through the Object Detection API's own code: slower to build, otherwise the same"
-
-
-def num_classes_is_the_label_maps(subject: Subject) -> Iterator[Problem]:
-    """The class head must have a column for each id of the label map."""
-    field = f"model.{subject.kind}.num_classes"
-    if subject.label_map is None and subject.num_classes == 0:
-        yield Problem("error", "num_classes is not set", field, "a detector needs a class", "num_classes: 1")
-    if subject.label_map is None or subject.num_classes in (None, subject.label_map.num_classes):
-        return
-    wanted = subject.label_map.num_classes
-    yield Problem(
-        "error",
-        f"num_classes is {subject.num_classes}, but the highest id of the label map is {wanted}",
-        field,
-        "ids above num_classes train as nothing and give NaN losses; columns without a class cost time",
-        f"num_classes: {wanted}",
-        (Change(field=field, value=wanted),),
-    )
-
-
-def num_classes_is_the_checkpoints(subject: Subject) -> Iterator[Problem]:
-    """With another number of classes the checkpoint's class head can't be taken over."""
-    wanted = subject.num_classes if subject.label_map is None else subject.label_map.num_classes
-    if subject.checkpoint_num_classes in (None, wanted):
-        return
-    yield Problem(
-        "info",
-        f"the checkpoint has {subject.checkpoint_num_classes} classes, the new model {wanted}",
-        f"model.{subject.kind}.num_classes",
-        "the shapes of the class head differ; backbone, feature maps and box head are taken over",
-        "nothing to do: the class head starts fresh",
-    )
+META_ARCHITECTURES = ("ssd", "faster_rcnn")
+SLOWER = "it runs through the Object Detection API's own code: slower to build, otherwise the same"
 
 
 def architecture_is_supported(subject: Subject) -> Iterator[Problem]:
     """There must be a model of this feature extractor, native or through the Object Detection API's code."""
     architecture = architecture_of(subject.config.model)
-    if (subject.kind in ("ssd", "faster_rcnn") and architecture in SUPPORTED) or architecture == "ssd":
-        return  # an ssd without a type is feature_extractor_is_there's
+    if _is_ours(subject) or _is_anothers(subject):
+        return  # or another rule says what is wrong with it
     field = f"model.{subject.kind}.feature_extractor.type"
     twin = is_twin(subject.config.model)
     reason = difference(subject.config.model) if twin else f"there is a model for {', '.join(SUPPORTED)}"
@@ -82,88 +41,125 @@ def architecture_is_supported(subject: Subject) -> Iterator[Problem]:
     )
 
 
-def feature_extractor_is_there(subject: Subject) -> Iterator[Problem]:
-    """Without a feature extractor type there is no model to build."""
-    if subject.ssd is None or subject.ssd.feature_extractor.type:
+def type_is_named_in_full(subject: Subject) -> Iterator[Problem]:
+    """A feature extractor's type says which meta-architecture it is made for: `ssd_inception_v2`."""
+    wanted = full_type(subject)
+    if wanted is not None:
+        field = f"model.{subject.kind}.feature_extractor.type"
+        yield Problem(
+            "error",
+            f'"{subject.detector.feature_extractor.type}" is a backbone\'s name, not a type',
+            field,
+            f"as feature extractor of {subject.kind} it is called {wanted}",
+            f'type: "{wanted}"',
+            (Change(field=field, value=wanted),),
+        )
+
+
+def extractor_is_of_this_meta_architecture(subject: Subject) -> Iterator[Problem]:
+    """SSD and Faster R-CNN use backbones in different ways, so each has feature extractors of its own."""
+    other = other_meta_architecture(subject)
+    if other is None:
         return
+    architecture = subject.detector.feature_extractor.type
     yield Problem(
         "error",
-        "the model has no feature_extractor type",
-        "model.ssd.feature_extractor",
-        "it says which backbone the checkpoint's variables belong to",
-        'add feature_extractor { type: "ssd_mobilenet_v2" ... } as in the config of the training',
+        f"{architecture} is a feature extractor of {other}, but the model is {subject.kind}",
+        f"model.{subject.kind}.feature_extractor.type",
+        "the variables of one do not fit the other",
+        f"if the checkpoint is of {other}, take its pipeline.config; "
+        f"else name the {subject.kind} extractor that it was trained with",
     )
 
 
-def image_size_is_usable(subject: Subject) -> Iterator[Problem]:
-    """SSD models are trained at one image size, so the resizer should give one."""
-    if subject.ssd is None:
+def feature_extractor_is_there(subject: Subject) -> Iterator[Problem]:
+    """Without a feature extractor type there is no model to build."""
+    if subject.kind not in META_ARCHITECTURES or subject.detector.feature_extractor.type:
         return
-    field = "model.ssd.image_resizer"
-    kind = subject.ssd.image_resizer.WhichOneof("image_resizer_oneof")
-    if kind == "keep_aspect_ratio_resizer":
-        yield Problem(
-            "info",
-            f"image_resizer is {kind}, which no native SSD has",
-            f"{field}.{kind}",
-            _SLOWER,
-            "nothing to do, if the checkpoint was trained so; batch_size must be 1",
-        )
-        return
-    if kind != "fixed_shape_resizer":
-        yield Problem(
-            "error",
-            f"image_resizer is {kind or 'missing'}",
-            f"{field}.{kind}" if kind else field,
-            "a model is built for a known way of resizing",
-            "use fixed_shape_resizer with the height and width of the training",
-        )
-        return
-    resizer, field = subject.ssd.image_resizer.fixed_shape_resizer, f"{field}.{kind}"
-    size = f"{resizer.width}x{resizer.height} pixels"
-    if min(resizer.height, resizer.width) < _SMALL_IMAGE_SIDE:
-        yield Problem(
-            "error",
-            f"images of {size} are too small",
-            field,
-            f"below {_SMALL_IMAGE_SIDE} pixels the coarser feature maps have no cell",
-            "use the height and width of the training, such as 300",
-        )
-    elif resizer.height * resizer.width > _LARGE_IMAGE_PIXELS:
-        yield Problem(
-            "warning",
-            f"images of {size} need much memory and time",
-            field,
-            "cost grows with the number of pixels: four times that of 300x300 at 600x600",
-            "keep it where objects are small and there is a GPU; else train at the checkpoint's own size",
-        )
-    if resizer.convert_to_grayscale:
-        yield Problem(
-            "error",
-            "convert_to_grayscale is set",
-            f"{field}.convert_to_grayscale",
-            "the backbone's first convolution takes three channels",
-            "remove convert_to_grayscale; grey pictures are read as RGB",
-        )
+    example = "ssd_mobilenet_v2" if subject.ssd else "faster_rcnn_resnet50"
+    yield Problem(
+        "error",
+        "the model has no feature_extractor type",
+        f"model.{subject.kind}.feature_extractor",
+        "it says which backbone the checkpoint's variables belong to",
+        f'add feature_extractor {{ type: "{example}" ... }} as in the config of the training',
+    )
 
 
-def parts_are_supported(subject: Subject) -> Iterator[Problem]:
-    """Each part of the SSD must be of a kind that there is code for."""
-    architecture = tf1_type(architecture_of(subject.config.model))
-    if subject.ssd is None or architecture not in SUPPORTED:
-        return
-    for part, wanted in _PARTS.items():
-        kind = getattr(subject.ssd, part).WhichOneof(f"{part}_oneof")
-        if kind not in wanted:
-            field = f"model.ssd.{part}"
-            runs = kind is not None and part in _SHIM_PARTS
-            yield Problem(
-                "info" if runs else "error",
-                f"{part} is {kind or 'missing'}",
-                f"{field}.{kind}" if kind else field,
-                f"the native model of {architecture} has {' or '.join(wanted)} only"
-                + (f"; {_SLOWER}" if runs else ""),
-                "nothing to do, if the checkpoint was trained so"
-                if runs
-                else f"use {' or '.join(wanted)}, as in the config of the training",
-            )
+def is_supported(subject: Subject) -> bool:
+    """Whether there is a model of this feature extractor, under its full name or TF2's."""
+    twin = is_twin(subject.config.model) and difference(subject.config.model) is None
+    return subject.kind in META_ARCHITECTURES and (_is_ours(subject) or twin)
+
+
+def _is_ours(subject: Subject) -> bool:
+    known = architecture_of(subject.config.model) in SUPPORTED
+    return subject.kind in META_ARCHITECTURES and known and other_meta_architecture(subject) is None
+
+
+def _is_anothers(subject: Subject) -> bool:
+    """Whether another rule is about the feature extractor: without a type, a short one, one of the other."""
+    return subject.kind in META_ARCHITECTURES and (
+        not subject.detector.feature_extractor.type
+        or full_type(subject) is not None
+        or other_meta_architecture(subject) is not None
+    )
+
+
+def full_type(subject: Subject) -> str | None:
+    """The type that a feature extractor's short name stands for ("inception_v2" under ssd), if it is one."""
+    if subject.kind not in META_ARCHITECTURES:
+        return None
+    wanted = f"{subject.kind}_{subject.detector.feature_extractor.type}"
+    return wanted if wanted in SUPPORTED else None
+
+
+def other_meta_architecture(subject: Subject) -> str | None:
+    """The meta-architecture that the feature extractor is of, if that isn't the config's."""
+    if subject.kind not in META_ARCHITECTURES:
+        return None
+    architecture = subject.detector.feature_extractor.type.removesuffix(SUFFIX)
+    other = META_ARCHITECTURES[1 - META_ARCHITECTURES.index(subject.kind)]
+    if f"{other}_{architecture}" in SUPPORTED and full_type(subject) is None:
+        return other
+    of_ssd = "ssd" in architecture.split("_")  # embedded_ssd_mobilenet_v1 too
+    of_this = of_ssd if subject.kind == "ssd" else architecture.startswith(subject.kind)
+    return other if architecture in SUPPORTED and not of_this else None
+
+
+RULES = (
+    Rule(
+        "CFG003",
+        "supported architecture",
+        architecture_is_supported,
+        ("error", "info"),
+        'feature_extractor { type: "ssd_mobilenet_v9" }',
+        "Give the TF1 config that the checkpoint was trained with.",
+        safe=True,
+    ),
+    Rule(
+        "CFG004",
+        "type of the feature extractor",
+        feature_extractor_is_there,
+        ("error",),
+        "feature_extractor { depth_multiplier: 1.0 }",
+        "Name the type of the feature extractor, as in the config of the training.",
+    ),
+    Rule(
+        "CFG033",
+        "short name of a feature extractor",
+        type_is_named_in_full,
+        ("error",),
+        'model { ssd { feature_extractor { type: "inception_v2" } } }',
+        "Name the type in full, with its meta-architecture.",
+        safe=True,
+    ),
+    Rule(
+        "CFG036",
+        "feature extractor of the other meta-architecture",
+        extractor_is_of_this_meta_architecture,
+        ("error",),
+        'model { ssd { feature_extractor { type: "faster_rcnn_resnet50" } } }',
+        "Take the pipeline.config that the checkpoint was trained with.",
+    ),
+)

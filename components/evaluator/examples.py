@@ -1,4 +1,4 @@
-"""Reads evaluation examples (OD API feature names) from gzipped TFRecords."""
+"""Reads evaluation examples (OD API feature names) from TFRecords, gzipped or not."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class EvalExample:
 
 
 def read_examples(files: Sequence[Path], label_map: LabelMap) -> Iterator[EvalExample]:
-    """Yield the examples of gzipped TFRecord files, in the order of the files' names.
+    """Yield the examples of TFRecord files, gzip where the name ends in .gz, in the order of their names.
 
     Classes are matched by name. Raises BadInput if there are no files, a file is damaged, or a class is not
     in `label_map`.
@@ -49,8 +49,10 @@ def read_examples(files: Sequence[Path], label_map: LabelMap) -> Iterator[EvalEx
         raise BadInput(
             "there are no evaluation examples", "Split-eval", "give data.eval, or data.eval_fraction > 0"
         )
-    dataset = tf.data.TFRecordDataset(sorted(map(str, files)), compression_type="GZIP")
-    dataset = dataset.map(lambda record: tf.io.parse_single_example(record, _FEATURES)).prefetch(8)
+    names = tf.data.Dataset.from_tensor_slices(sorted(map(str, files)))
+    dataset = (
+        names.flat_map(_records).map(lambda record: tf.io.parse_single_example(record, _FEATURES)).prefetch(8)
+    )
     try:
         for features in dataset.as_numpy_iterator():
             yield _as_example(features, label_map)
@@ -60,6 +62,12 @@ def read_examples(files: Sequence[Path], label_map: LabelMap) -> Iterator[EvalEx
             ", ".join(map(str, files)),
             "run ExampleGen again with --force",
         ) from error
+
+
+def _records(name: tf.Tensor) -> tf.data.Dataset:
+    # The reader's compression type may be a tensor, so one data set can mix both kinds.
+    gzip = tf.strings.regex_full_match(name, r".*\.gz")
+    return tf.data.TFRecordDataset(name, compression_type=tf.where(gzip, "GZIP", ""))
 
 
 def _as_example(features: dict[str, Any], label_map: LabelMap) -> EvalExample:

@@ -36,7 +36,7 @@ class Executor(base_executor.BaseExecutor):
         tf1_label_map = exec_properties["baseline_label_map"]
         comparison = compare(
             RunDirectories(
-                eval_files=sorted((inputs["examples"] / "Split-eval").glob("*.gz")),
+                eval_files=sorted((inputs["examples"] / "Split-eval").glob("*.tfrecord*")),
                 model=inputs["model"],
                 converted=inputs["converted_model"],
                 resolved_config=inputs["resolved_config"],

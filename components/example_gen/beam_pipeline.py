@@ -1,123 +1,142 @@
-"""The Beam pipeline: examines every record and writes each split's shards, the same bytes on any runner."""
+"""The Beam pipeline: examines every record and writes each split's shards, the same bytes on any runner.
+
+No image passes from worker to worker, only what says where it lies. First each image's content is hashed: it
+decides split, shard and place in the shard. Then whoever writes a shard reads its images again, one at a
+time, checks them and appends them. So memory doesn't grow with the data set, and nothing of it is shuffled.
+"""
 
 from __future__ import annotations
 
 import json
-import os
+import uuid
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
-import tensorflow as tf
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from components.example_gen.encode import examine
-from components.example_gen.records import SPLITS, DataOptions, ImageRecord
+from components.example_gen import shards
+from components.example_gen.beam_run import run_pipeline
+from components.example_gen.beam_steps import (
+    COUNTERS,
+    HashContent,
+    PickShard,
+    WriteShard,
+    parse_beside,
+)
+from components.example_gen.file_systems import open_binary
+from components.example_gen.outputs import files_in, folders_in, join, make_folder, remove_folder
+from components.example_gen.record_batches import write_batches
+from components.example_gen.records import DataOptions, ImageRecord
+from components.example_gen.shard_report import ShardReport
 from detection.config.label_map import LabelMap
 
-SHARD_BYTES = 64 * 2**20
 # FnApiRunner is the part of the DirectRunner that runs batches inside this process. Named as such, because
 # "DirectRunner" first tries Prism, a program that it would download.
 DEFAULT_BEAM_ARGS = ("--runner=FnApiRunner", "--direct_running_mode=in_memory", "--direct_num_workers=1")
 
-ShardKey = tuple[str, int]
+
+@dataclass(frozen=True)
+class Written:
+    """What the pipeline left in its work folder, to be read before the folder is removed.
+
+    `images_read` and `boxes_read` are what the readers found; `counters` is what Beam counted on the way.
+    """
+
+    images_read: int
+    boxes_read: int
+    shards: tuple[str, ...]  # the files' paths without suffix, in the order of split and number
+    counters: dict[str, int]
+
+    def reports(self) -> Iterator[ShardReport]:
+        """What was counted at each shard, one at a time."""
+        return (ShardReport.read(f"{shard}.report") for shard in self.shards)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The row of each image (Outcome.row), read anew from the files each time."""
+        for shard in self.shards:
+            with open_binary(f"{shard}.rows") as stream:
+                yield from map(json.loads, stream)
 
 
 def write_examples(
-    records: list[ImageRecord],
+    records: Iterable[ImageRecord],
     options: DataOptions,
     label_map: LabelMap,
-    out: Path,
-    report: Path,
+    out: str,
+    work: str,
     beam_args: list[str] | None = None,
-) -> None:
-    """Writes out/Split-train/ and out/Split-eval/ as compressed TFRecords, and what became of each record.
-
-    The shards of a split: examples-00000-of-0000N.tfrecord.gz, N from the bytes of its images. An image's
-    content picks its shard and its place in it, so neither the workers nor their order change a byte.
+) -> Written:
+    """Writes out/Split-NAME/examples-00000-of-0000N.tfrecord[.gz] for each split, N from its images' bytes.
 
     Args:
-      report: a JSON Lines file; one line for each record (Outcome.row) and one for each shard
-        ({"shard", "split", "images", "boxes"}), sorted.
+      work: a folder that doesn't exist, for files on the way; every worker must reach it, as `out`.
       beam_args: options of Beam; none means inside this process.
+
+    Raises:
+      Failed: an image changed while it was read, or a worker was killed.
     """
-    shards = shard_counts(records, options.eval_fraction)
-    for split in SPLITS:
-        (out / f"Split-{split}").mkdir(parents=True, exist_ok=True)
-    report.parent.mkdir(parents=True, exist_ok=True)
-    keys = [((split, index), None) for split in SPLITS for index in range(shards[split])]
-    arguments = list(beam_args or DEFAULT_BEAM_ARGS)
-    with beam.Pipeline(options=PipelineOptions(arguments)) as pipeline:
-        examined = (
-            pipeline
-            | "Records" >> beam.Create(records)
-            | "Examine"
-            >> beam.ParDo(_Examine(options, label_map, shards)).with_outputs("rows", main="examples")
-        )
-        written = (
-            {"key": pipeline | "Shards" >> beam.Create(keys), "example": examined.examples}
-            | "ByShard" >> beam.CoGroupByKey()
-            | "Write" >> beam.ParDo(_WriteShard(str(out), shards))
-        )
-        _ = (
-            (examined.rows, written)
-            | "Both" >> beam.Flatten()
-            | "OneKey" >> beam.Map(lambda row: (None, row))
-            | "Together" >> beam.GroupByKey()
-            | "Report" >> beam.ParDo(_WriteReport(str(report)))
-        )
+    for split in options.splits:
+        remove_folder(join(out, f"Split-{split}"))  # a killed attempt's
+        make_folder(join(out, f"Split-{split}"))
+    make_folder(work)
+    batches = write_batches(records, work)
+    del records  # nobody needs them in memory any more
+    write_shard = WriteShard(options, label_map, out, work)
+    pipeline = beam.Pipeline(options=PipelineOptions(list(beam_args or DEFAULT_BEAM_ARGS)))
+    hashed = (
+        pipeline
+        | "Batches" >> beam.Create(list(enumerate(batches.files)))
+        | "Spread" >> beam.Reshuffle()
+        | "Hash" >> beam.ParDo(HashContent(options)).with_outputs("bytes", main="entries")
+    )
+    counts = beam.pvalue.AsDict(
+        hashed.bytes
+        | "BytesOfSplit" >> beam.CombinePerKey(sum)
+        | "ShardCounts" >> beam.MapTuple(_shard_count)
+    )
+    _ = (
+        hashed.entries
+        | "PickShard" >> beam.ParDo(PickShard(), counts)
+        | "ByShard" >> beam.GroupByKey()
+        | "WriteShard" >> beam.ParDo(write_shard, counts)
+    )
+    result = run_pipeline(pipeline)
+    _write_empty_shards(write_shard)
+    found = tuple(_shards_in(work))
+    return Written(batches.images, batches.boxes, found, _counters(result))
 
 
-def shard_counts(records: list[ImageRecord], eval_fraction: float) -> dict[str, int]:
-    """How many shards each split gets: one for every started SHARD_BYTES of its images."""
-    total = {split: 0.0 for split in SPLITS}
-    for record in records:
-        size = record.image.stat().st_size if record.image else 0
-        if record.split:
-            total[record.split] += size
-        else:
-            total["eval"] += size * eval_fraction
-            total["train"] += size * (1 - eval_fraction)
-    return {split: 1 + int(size // SHARD_BYTES) for split, size in total.items()}
+def new_work_folder(out: str) -> str:
+    """A name for `work` beside what is written; removes what a killed attempt left."""
+    for folder in folders_in(out, ".work-"):
+        remove_folder(folder)
+    return join(out, f".work-{uuid.uuid4().hex[:8]}")
 
 
-class _Examine(beam.DoFn):
-    def __init__(self, options: DataOptions, label_map: LabelMap, shards: dict[str, int]) -> None:
-        self.options, self.label_map, self.shards = options, label_map, shards
-
-    def process(self, record: ImageRecord) -> Iterator[Any]:
-        outcome = examine(record, self.options, self.label_map)
-        yield beam.pvalue.TaggedOutput("rows", outcome.row())
-        if outcome.example is not None:
-            shard = int(outcome.sha256[-8:], 16) % self.shards[outcome.split]
-            order = (outcome.sha256, outcome.name)
-            yield (outcome.split, shard), (order, outcome.example, sum(outcome.labels.values()))
+def _shards_in(work: str) -> list[str]:
+    """The paths of beside_shard of the shards that are there, by split and number."""
+    return [file.removesuffix(".report") for file in files_in(work, "shard-", ".report")]
 
 
-class _WriteShard(beam.DoFn):
-    def __init__(self, out: str, shards: dict[str, int]) -> None:
-        self.out, self.shards = out, shards
+def _write_empty_shards(write_shard: WriteShard) -> None:
+    """A shard that no image fell into is a file too, as the others' names say how many there are.
 
-    def process(self, group: tuple[ShardKey, dict[str, Iterable[Any]]]) -> Iterator[dict[str, Any]]:
-        (split, index), values = group
-        examples = sorted(values["example"], key=lambda value: value[0])
-        name = f"Split-{split}/examples-{index:05d}-of-{self.shards[split]:05d}.tfrecord.gz"
-        partial = os.path.join(self.out, name + ".partial")
-        with tf.io.TFRecordWriter(partial, options="GZIP") as writer:
-            for _, example, _ in examples:
-                writer.write(example)
-        os.replace(partial, os.path.join(self.out, name))  # a bundle that Beam repeats leaves one whole file
-        boxes = sum(count for _, _, count in examples)
-        yield {"shard": name, "split": split, "images": len(examples), "boxes": boxes}
+    A shard that a runner lost would come out as an empty one here, and as a total that doesn't balance.
+    """
+    places = [parse_beside(path) for path in _shards_in(write_shard.work)]
+    for number, split in enumerate(write_shard.options.splits):
+        there = {index for at, index, _ in places if at == number}
+        count = max((count for at, _, count in places if at == number), default=1)
+        for index in set(range(count)) - there:
+            write_shard.write(split, index, count, [])
 
 
-class _WriteReport(beam.DoFn):
-    def __init__(self, report: str) -> None:
-        self.report = report
+def _shard_count(split: str, size: int) -> tuple[str, int]:
+    return split, shards.shard_count(size)
 
-    def process(self, group: tuple[None, Iterable[dict[str, Any]]]) -> None:
-        lines = sorted(json.dumps(row, sort_keys=True) for row in group[1])
-        partial = Path(self.report + ".partial")
-        partial.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-        partial.replace(self.report)
+
+def _counters(result: Any) -> dict[str, int]:
+    found = result.metrics().query(beam.metrics.MetricsFilter().with_namespace(COUNTERS))["counters"]
+    return dict(sorted((counter.key.metric.name, counter.result or 0) for counter in found))

@@ -2,113 +2,137 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Callable
 
-from components.example_gen.records import Action, BoxRecord, Finding, GoodBox, ImageRecord
+from components.example_gen.frame import Frame
+from components.example_gen.labels import class_of
+from components.example_gen.masks import fit_mask
+from components.example_gen.orientation import turn_box
+from components.example_gen.records import BoxRecord, DataOptions, Finding, GoodBox, ImageRecord
+from components.example_gen.remarks import Remark, SetAside
 from detection.config.label_map import LabelMap
 
 # How far a corner may lie outside and still be a rounding of the annotation tool.
 ROUNDING_PX = 2.0
 ROUNDING_SHARE = 0.01
-SAME_ASPECT = 0.01  # relative difference of the two scales of a merely resized image
+NOISE_PX = 0.01  # six decimals of a share, or float32: nothing to be told
+SMALLEST_PX = 1.0
+
+Corners = tuple[float, float, float, float]  # xmin, ymin, xmax, ymax
 
 
 def check_boxes(
-    record: ImageRecord, frame: tuple[int, int], label_map: LabelMap
+    record: ImageRecord, frame: Frame, label_map: LabelMap, options: DataOptions
 ) -> tuple[list[GoodBox], list[Finding]]:
-    """Checks every box of `record` against the (width, height) in pixels that it was drawn in.
+    """Checks every box of `record` in the frame that it was drawn in.
 
     Pixels become shares of the frame as in the Object Detection API's create_pascal_tf_record.py: without
     moving VOC's count from 1 to 0.
 
     Returns:
-      The usable boxes, normalised to the frame, and a finding for each repair and each box set aside.
+      The usable boxes, normalised to the upright image, and a finding for each repair and each box set aside.
     """
     good: list[GoodBox] = []
     findings: list[Finding] = []
+    labels_at: dict[Corners, list[str]] = {}  # of the boxes that are kept
     for box in record.boxes:
-
-        def report(code: str, action: Action, detail: str, box: BoxRecord = box) -> None:
-            place = f"{box.place} ({box.label})" if box.label else box.place
-            findings.append(Finding(record.name, place, code, action, detail))
-
-        checked = _check_box(box, frame, label_map, report)
-        if checked is not None:
+        remarks: list[Remark] = []
+        try:
+            checked = _check_box(box, record.shares, frame, label_map, options, remarks)
+            _compare(checked, labels_at, remarks)
             good.append(checked)
+        except SetAside as reason:
+            remarks.append(reason.remark)
+        for said in remarks:
+            findings.append(Finding(record.name, _place(box), said.code, said.action, said.detail))
     return good, findings
-
-
-def frame_of_boxes(
-    record: ImageRecord, stored: tuple[int, int], upright: tuple[int, int]
-) -> tuple[tuple[int, int] | None, bool, Finding | None]:
-    """Decides in which picture the boxes were drawn, from the size that the annotation states.
-
-    Args:
-      stored: (width, height) of the pixels in the file.
-      upright: the same after the EXIF orientation.
-
-    Returns:
-      The (width, height) of the frame, None where no frame explains the stated size; whether that frame is
-      the stored picture, still to be turned upright; and the finding, if the sizes differ.
-    """
-    stated = (record.width, record.height)
-    if stated in (upright, (0, 0)) or not record.boxes:
-        return upright, False, None
-    if stated == stored:
-        return stored, True, None
-    detail = f"annotated as {stated[0]}x{stated[1]}, the image is {upright[0]}x{upright[1]}"
-    if 0 not in stated:
-        for frame, turned in ((upright, False), (stored, True)):
-            ratio = (frame[0] / stated[0]) / (frame[1] / stated[1])
-            if abs(ratio - 1) <= SAME_ASPECT:  # the image was resized after it was annotated
-                return stated, turned, Finding(record.name, None, "DATA004", "rescaled", detail)
-    return None, False, Finding(record.name, None, "DATA004", "quarantined", detail)
 
 
 def _check_box(
     box: BoxRecord,
-    frame: tuple[int, int],
+    shares: bool,
+    frame: Frame,
     label_map: LabelMap,
-    report: Callable[[str, Action, str], None],
-) -> GoodBox | None:
-    corners = (box.xmin, box.ymin, box.xmax, box.ymax)
-    said = f"xmin={box.xmin:g} ymin={box.ymin:g} xmax={box.xmax:g} ymax={box.ymax:g}"
+    options: DataOptions,
+    remarks: list[Remark],
+) -> GoodBox:
+    """The box as it is written; adds to `remarks` what is repaired. Raises SetAside."""
+    if box.problem is not None:
+        raise SetAside(box.problem.code, box.problem.detail, box.problem.action)
+    if box.crowd:
+        raise SetAside("DATA030", "neither training nor the evaluation counts such a region", "left out")
+    corners: Corners = (box.xmin, box.ymin, box.xmax, box.ymax)
     if not all(map(math.isfinite, corners)):
-        report("DATA014", "quarantined", said)
-        return None
-    label_id = label_map.id_of(box.label)
-    if label_id is None:
-        report("DATA010", "quarantined", unknown_label(box.label, label_map))
-        return None
-    xmin, xmax = sorted((box.xmin, box.xmax))
-    ymin, ymax = sorted((box.ymin, box.ymax))
+        raise SetAside("DATA014", _said(corners))
+    label_id = class_of(box, label_map, options.fix_case, remarks)
+    width, height = frame.size
+    if shares:
+        corners = (corners[0] * width, corners[1] * height, corners[2] * width, corners[3] * height)
+    xmin, ymin, xmax, ymax = _inside(_ordered(corners, remarks), frame.size, remarks)
+    share_x, share_y = (xmax - xmin) / width, (ymax - ymin) / height
+    if share_x <= 0 or share_y <= 0:
+        raise SetAside("DATA009", _said(corners))
+    written = frame.pixels
+    pixels = (share_x * written[0], share_y * written[1])
+    if min(pixels) < SMALLEST_PX - NOISE_PX:
+        raise SetAside("DATA018", f"{pixels[0]:.2g}x{pixels[1]:.2g} pixels of {_size(written)}")
+    if max(xmin, ymin, width - xmax, height - ymax) <= ROUNDING_PX and min(frame.size) > 4 * ROUNDING_PX:
+        remarks.append(Remark("DATA019", "kept", f"{_said(corners)} in {_size(frame.size)}"))
+    as_drawn = GoodBox(
+        ymin / height,
+        xmin / width,
+        ymax / height,
+        xmax / width,
+        label_map.name_of(label_id),  # the data may use the display name
+        label_id,
+        box.difficult,
+        box.truncated,
+        mask=fit_mask(box.mask, frame) if options.masks else None,
+    )
+    return turn_box(as_drawn, frame.orientation)
+
+
+def _ordered(corners: Corners, remarks: list[Remark]) -> Corners:
+    xmin, xmax = sorted((corners[0], corners[2]))
+    ymin, ymax = sorted((corners[1], corners[3]))
     if (xmin, ymin, xmax, ymax) != corners:
-        report("DATA008", "swapped", said)
-    width, height = frame
-    outside_x, outside_y = max(-xmin, xmax - width, 0.0), max(-ymin, ymax - height, 0.0)
-    if outside_x or outside_y:
-        said += f" in {width}x{height}"
-        if any(
-            outside > max(ROUNDING_PX, ROUNDING_SHARE * size)
-            for outside, size in ((outside_x, width), (outside_y, height))
-        ):
-            report("DATA007", "quarantined", said)
-            return None
-        report("DATA006", "clipped", said)
-    xmin, xmax = max(xmin, 0.0) / width, min(xmax, width) / width
-    ymin, ymax = max(ymin, 0.0) / height, min(ymax, height) / height
-    if xmax <= xmin or ymax <= ymin:
-        report("DATA009", "quarantined", said)
-        return None
-    name = label_map.name_of(label_id)  # the data may use the display name
-    return GoodBox(ymin, xmin, ymax, xmax, name, label_id, box.difficult, box.truncated)
+        remarks.append(Remark("DATA008", "swapped", _said(corners)))
+    return xmin, ymin, xmax, ymax
 
 
-def unknown_label(label: str, label_map: LabelMap) -> str:
-    """Says that a label isn't in the map, and the nearest one that is."""
-    lower = {name.lower(): name for name in label_map.names}
-    near = difflib.get_close_matches(label.lower(), lower, n=1, cutoff=0.5)
-    hint = f"did you mean '{lower[near[0]]}'?" if near else f"it has {', '.join(label_map.names)}"
-    return f"'{label}' isn't in the label map: {hint}"
+def _inside(corners: Corners, size: tuple[int, int], remarks: list[Remark]) -> Corners:
+    """The corners, clipped to the frame. Raises SetAside for a box too far outside."""
+    xmin, ymin, xmax, ymax = corners
+    width, height = size
+    outside = (max(-xmin, xmax - width), max(-ymin, ymax - height))
+    if max(outside) <= 0:
+        return corners
+    detail = f"{_said(corners)} in {_size(size)}"
+    if any(out > max(ROUNDING_PX, ROUNDING_SHARE * side) for out, side in zip(outside, size, strict=True)):
+        raise SetAside("DATA007", detail)
+    if max(outside) > NOISE_PX:
+        remarks.append(Remark("DATA006", "clipped", detail))
+    return max(xmin, 0.0), max(ymin, 0.0), min(xmax, float(width)), min(ymax, float(height))
+
+
+def _compare(box: GoodBox, labels_at: dict[Corners, list[str]], remarks: list[Remark]) -> None:
+    """Compares a box with those before it. Raises SetAside for the same box again."""
+    labels = labels_at.setdefault((box.xmin, box.ymin, box.xmax, box.ymax), [])
+    if box.label in labels:
+        raise SetAside("DATA022", f"'{box.label}' with the same corners is there already")
+    if labels:
+        remarks.append(Remark("DATA032", "kept", f"'{box.label}', and with the same corners '{labels[0]}'"))
+    labels.append(box.label)
+
+
+def _place(box: BoxRecord) -> str:
+    label = box.label or ("" if box.label_id is None else f"id {box.label_id}")
+    return f"{box.place} ({label})" if label else box.place
+
+
+def _said(corners: Corners) -> str:
+    return "xmin={:g} ymin={:g} xmax={:g} ymax={:g}".format(*corners)
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"

@@ -18,16 +18,19 @@ class ExampleGenSpec(types.ComponentSpec):
         "data": ExecutionParameter(type=str),
         "label_map": ExecutionParameter(type=str),
         "fingerprint": ExecutionParameter(type=str),
+        "previous_statistics": ExecutionParameter(type=str),
     }
     INPUTS: dict[str, ChannelParameter] = {}
     OUTPUTS = {
         "examples": ChannelParameter(type=standard_artifacts.Examples),
         "quarantine": ChannelParameter(type=DataQuarantine),
+        "statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics),
+        "schema": ChannelParameter(type=standard_artifacts.Schema),
     }
 
 
 class ExampleGen(base_component.BaseComponent):
-    """Labelled pictures -> sharded TFRecords of two splits, and an account of everything set aside.
+    """Labelled pictures -> sharded TFRecords of two or three splits, statistics, and all that was set aside.
 
     Beam runs inside this process, unless the environment variable UPCYCLE_BEAM_ARGS names another runner.
     """
@@ -35,20 +38,25 @@ class ExampleGen(base_component.BaseComponent):
     SPEC_CLASS = ExampleGenSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
 
-    def __init__(self, data: str, label_map: str, fingerprint: str) -> None:
+    def __init__(self, data: str, label_map: str, fingerprint: str, previous_statistics: str = "") -> None:
         """Declares the node.
 
         Args:
           data: DataOptions as JSON, with absolute paths.
           label_map: path of the label map.
           fingerprint: hash of the input files' contents; it makes TFX's cache see a change inside them.
+          previous_statistics: the quarantine folder of the span before, to compare with where `data` asks
+            for drift; "" if there is none.
         """
         super().__init__(
             spec=ExampleGenSpec(
                 data=data,
                 label_map=label_map,
                 fingerprint=fingerprint,
+                previous_statistics=previous_statistics,
                 examples=types.Channel(type=standard_artifacts.Examples),
                 quarantine=types.Channel(type=DataQuarantine),
+                statistics=types.Channel(type=standard_artifacts.ExampleStatistics),
+                schema=types.Channel(type=standard_artifacts.Schema),
             )
         )

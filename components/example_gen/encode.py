@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import tensorflow as tf
-
-from components.example_gen.check import check_boxes, frame_of_boxes
-from components.example_gen.decode import DecodedImage, UndecodableImage, decode_image, turn_box
-from components.example_gen.records import DataOptions, Finding, GoodBox, ImageRecord
+from components.example_gen.check import check_boxes
+from components.example_gen.decode import UndecodableImage, decode_image
+from components.example_gen.file_systems import is_remote
+from components.example_gen.frame import frame_of_boxes
+from components.example_gen.od_example import to_example
+from components.example_gen.records import Action, DataOptions, Finding, GoodBox, ImageRecord
+from components.example_gen.sources import ImageSource
 from detection.config.label_map import LabelMap
+from detection.errors import Failed
+
+# What a file's ending says its format is, in Pillow's names; other endings say nothing.
+FORMATS = {
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif"), "JPEG"),
+    **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    ".png": "PNG",
+    ".bmp": "BMP",
+    ".gif": "GIF",
+    ".webp": "WEBP",
+}
 
 
 @dataclass
@@ -24,11 +38,17 @@ class Outcome:
     sha256: str = ""  # of the file as it was read
     boxes_read: int = 0
     findings: list[Finding] = field(default_factory=list)
-    labels: Counter[str] = field(default_factory=Counter)  # of the boxes written
+    size: tuple[int, int] = (0, 0)  # (width, height) of the image as written
+    boxes: list[GoodBox] = field(default_factory=list)  # as written
     example: bytes | None = None
 
+    @property
+    def labels(self) -> Counter[str]:
+        """How many boxes of each class are written."""
+        return Counter(box.label for box in self.boxes)
+
     def row(self) -> dict[str, Any]:
-        """The JSON form without the image."""
+        """The JSON form without the image and its boxes."""
         return {
             "split": self.split,
             "name": self.name,
@@ -41,86 +61,124 @@ class Outcome:
 
 
 def examine(record: ImageRecord, options: DataOptions, label_map: LabelMap) -> Outcome:
-    """Reads, checks and encodes one record; a fault of the data never raises, it becomes a finding."""
-    outcome = Outcome(record.split or "train", record.name, boxes_read=len(record.boxes))
+    """Reads, checks and encodes one record; a fault of the data never raises, it becomes a finding.
 
-    def set_aside(code: str, detail: str) -> Outcome:
-        outcome.findings.append(Finding(record.name, None, code, "quarantined", detail))
-        return outcome
-
-    if record.image is not None:
-        try:
-            data = record.image.read_bytes()
-        except OSError as error:
-            return set_aside("DATA001", f"it can't be read: {error.strerror}")
-        outcome.sha256 = hashlib.sha256(data).hexdigest()
-        outcome.split = record.split or split_of(outcome.sha256, options.eval_fraction)
-    if record.problem is not None:
-        outcome.findings.append(record.problem)
-        return outcome
-    if record.image is None:
-        source = record.annotation.name if record.annotation else "?"
-        return set_aside("DATA002", f"{source} has {len(record.boxes)} boxes, but its image isn't there")
-    try:
-        image = decode_image(data)
-    except UndecodableImage as error:
-        return set_aside("DATA001", str(error))
-    outcome.findings += [Finding(record.name, None, *change) for change in image.changes]
-    frame, turned, finding = frame_of_boxes(record, image.stored_size, image.size)
-    outcome.findings += [finding] if finding else []
-    if frame is None:
-        return outcome
-    boxes, findings = check_boxes(record, frame, label_map)
-    outcome.findings += findings
-    if turned:
-        boxes = [turn_box(box, image.orientation) for box in boxes]
-    if record.boxes and not boxes:
-        # as a negative it would teach that the objects in it are background
-        return set_aside("DATA015", f"{len(record.boxes)} annotated, none usable")
-    if record.annotation is None:
-        outcome.findings.append(
-            Finding(record.name, None, "DATA003", "kept", "kept as a picture of no object")
-        )
-    outcome.labels.update(box.label for box in boxes)
-    outcome.example = to_example(record.name, image, boxes).SerializeToString(deterministic=True)
+    Raises:
+      Failed: the image can't be read just now: a disk or a network fails, and another try may help.
+    """
+    outcome = _examine(record, options, label_map)
+    if outcome.findings:
+        outcome.findings = [_as_unicode(finding) for finding in outcome.findings]
     return outcome
 
 
-def split_of(sha256: str, eval_fraction: float) -> str:
-    """The split of an image, from its content alone: data that grows never moves an image across."""
-    return "eval" if int(sha256[:13], 16) / 16**13 < eval_fraction else "train"
+def _examine(record: ImageRecord, options: DataOptions, label_map: LabelMap) -> Outcome:
+    name = unicode_of(record.name)
+    outcome = Outcome(record.split or "train", name, boxes_read=len(record.boxes))
+    outcome.findings += record.notes
+    if name != record.name:
+        detail = "its bytes that aren't UTF-8 are written as \\udc.."
+        outcome.findings.append(Finding(name, None, "DATA034", "corrected", detail))
+
+    def report(code: str, action: Action, detail: str) -> None:
+        outcome.findings.append(Finding(record.name, None, code, action, detail))
+
+    if record.source is not None:
+        try:
+            data = record.source.read()
+        except OSError as error:
+            if not _lasts(error, record.source):
+                fix = "run again; nothing is left out for a disk or a network that fails"
+                raise Failed(f"an image can't be read: {error}", record.source.path, fix) from error
+            report("DATA001", "quarantined", f"it can't be read: {error.strerror or error}")
+            return outcome
+        outcome.sha256 = hashlib.sha256(data).hexdigest()
+        outcome.split = record.split or split_of(outcome.sha256, options)
+    if record.problem is not None:
+        outcome.findings.append(record.problem)
+    elif record.source is None:
+        source = posixpath.basename(record.annotation or "?")
+        report("DATA002", "quarantined", f"{source} has {len(record.boxes)} boxes, but its image isn't there")
+    elif not record.boxes and not options.negatives:
+        report("DATA027", "left out", "data.negatives is false")
+    else:
+        _examine_image(record, data, options, label_map, outcome)
+    return outcome
 
 
-def to_example(name: str, image: DecodedImage, boxes: list[GoodBox]) -> tf.train.Example:
-    """The schema of object_detection/data_decoders/tf_example_decoder.py: boxes normalised, labels from 1."""
-    width, height = image.size
-    features = {
-        "image/encoded": _bytes([image.encoded]),
-        "image/filename": _bytes([name.encode()]),
-        "image/format": _bytes([image.format.encode()]),
-        "image/height": _ints([height]),
-        "image/key/sha256": _bytes([hashlib.sha256(image.encoded).hexdigest().encode()]),
-        "image/object/bbox/xmax": _floats([box.xmax for box in boxes]),
-        "image/object/bbox/xmin": _floats([box.xmin for box in boxes]),
-        "image/object/bbox/ymax": _floats([box.ymax for box in boxes]),
-        "image/object/bbox/ymin": _floats([box.ymin for box in boxes]),
-        "image/object/class/label": _ints([box.label_id for box in boxes]),
-        "image/object/class/text": _bytes([box.label.encode() for box in boxes]),
-        "image/object/difficult": _ints([int(box.difficult) for box in boxes]),
-        "image/object/truncated": _ints([int(box.truncated) for box in boxes]),
-        "image/source_id": _bytes([name.encode()]),
-        "image/width": _ints([width]),
-    }
-    return tf.train.Example(features=tf.train.Features(feature=features))
+def _examine_image(
+    record: ImageRecord, data: bytes, options: DataOptions, label_map: LabelMap, outcome: Outcome
+) -> None:
+    def report(code: str, action: Action, detail: str) -> None:
+        outcome.findings.append(Finding(record.name, None, code, action, detail))
+
+    try:
+        image = decode_image(data, options.max_side)
+    except UndecodableImage as error:
+        raw = "; its image/format is raw: pixels without a header" if record.stated_format == "raw" else ""
+        report(error.code, "quarantined", f"{error}{raw}")
+        return
+    for remark in (*image.changes, *_lies(record, image.kind)):
+        report(*remark)
+    frame, finding = frame_of_boxes(record, image)
+    outcome.findings += [finding] if finding else []
+    if frame is None:
+        return
+    boxes, findings = check_boxes(record, frame, label_map, options)
+    outcome.findings += findings
+    if record.boxes and not boxes:
+        # as a negative it would teach that the objects in it are background
+        left_out = all(box.crowd for box in record.boxes)
+        report("DATA015", "left out" if left_out else "quarantined", f"{len(record.boxes)} annotated")
+        return
+    if record.annotation is None:
+        report("DATA003", "kept", "kept as a picture of no object")
+    outcome.size, outcome.boxes = image.size, boxes
+    sha256 = outcome.sha256 if image.encoded is data else hashlib.sha256(image.encoded).hexdigest()
+    example = to_example(outcome.name, image, sha256, boxes, options.masks)
+    outcome.example = example.SerializeToString(deterministic=True)
 
 
-def _bytes(values: list[bytes]) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+def _lasts(error: OSError, source: ImageSource) -> bool:
+    """Whether it is the data's fault: no such file, no right to read it, a TFRecord cut short."""
+    if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
+        return True
+    return error.errno is None and not is_remote(source.path)
 
 
-def _ints(values: list[int]) -> tf.train.Feature:
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+def unicode_of(text: str) -> str:
+    """Text that can be written as UTF-8: file names of other encodings and broken JSON hold what can't."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _floats(values: list[float]) -> tf.train.Feature:
-    return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+def _as_unicode(finding: Finding) -> Finding:
+    texts = (finding.file, finding.object or "", finding.detail)
+    if all(text == unicode_of(text) for text in texts):
+        return finding
+    file, place, detail = map(unicode_of, texts)
+    return replace(finding, file=file, object=place or None, detail=detail)
+
+
+def _lies(record: ImageRecord, kind: str) -> list[tuple[str, Action, str]]:
+    """What a file's ending, or a TFRecord's image/format, says wrongly about the format."""
+    found: list[tuple[str, Action, str]] = []
+    suffix = posixpath.splitext(record.name)[1].lower()
+    if FORMATS.get(suffix, kind) != kind:
+        found.append(("DATA016", "kept", f"{suffix}, but it is {kind}; the content counts"))
+    stated = record.stated_format
+    if stated is not None and FORMATS.get(f".{stated.lower()}") != kind:
+        said = f"'{stated}'" if stated else "nothing"
+        found.append(("DATA028", "corrected", f"image/format says {said}, it is {kind}"))
+    return found
+
+
+def split_of(sha256: str, options: DataOptions) -> str:
+    """The split of an image, from its content alone: data that grows never moves an image across.
+
+    The eval images are taken from one end and the test images from the other, so that a change of one share
+    leaves the other split as it is.
+    """
+    place = int(sha256[:13], 16) / 16**13
+    if not options.eval and place < options.eval_fraction:
+        return "eval"
+    return "test" if not options.test and place >= 1 - options.test_fraction else "train"

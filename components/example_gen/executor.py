@@ -12,7 +12,6 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components.example_gen.records import SPLITS, as_options
 from detection.config.label_map import read_label_map
 
 # Where Beam works, not what it writes: so it comes from the environment, and the cache doesn't see it.
@@ -28,21 +27,27 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Fills `examples` and `quarantine`; raises BadInput or Failed as `ingest` does."""
+        """Fills the four outputs; raises BadInput or Failed as `ingest` does."""
         # here, because planning imports this module and needs neither Beam nor TensorFlow
-        from components.example_gen.ingest import ingest
+        from components.example_gen.ingest import Outputs, ingest
+        from components.example_gen.read import resolve
 
-        examples = artifact_utils.get_single_instance(output_dict["examples"])
-        quarantine = artifact_utils.get_single_instance(output_dict["quarantine"])
+        outputs = {
+            name: artifact_utils.get_single_instance(artifacts) for name, artifacts in output_dict.items()
+        }
+        options = resolve(json.loads(exec_properties["data"]))
         statistics = ingest(
-            as_options(json.loads(exec_properties["data"])),
+            options,
             read_label_map(Path(exec_properties["label_map"])),
-            Path(examples.uri),
-            Path(quarantine.uri),
+            Outputs(**{name: artifact.uri for name, artifact in outputs.items()}),
+            exec_properties["previous_statistics"],
             shlex.split(os.environ.get(BEAM_ARGS, "")),
         )
-        examples.split_names = artifact_utils.encode_split_names(list(SPLITS))
-        examples.set_string_custom_property("payload_format", "FORMAT_TF_EXAMPLE")
+        splits = artifact_utils.encode_split_names(list(options.splits))
+        outputs["examples"].split_names = splits
+        outputs["examples"].set_string_custom_property("payload_format", "FORMAT_TF_EXAMPLE")
+        outputs["statistics"].split_names = splits
+        quarantine = outputs["quarantine"]
         quarantine.set_int_custom_property("images_quarantined", statistics.images_quarantined)
         quarantine.set_int_custom_property("images_written", statistics.images_written)
         print(
@@ -50,3 +55,5 @@ class Executor(base_executor.BaseExecutor):
             f"{statistics.images_quarantined} images and {statistics.boxes_quarantined} boxes set aside",
             flush=True,
         )
+        for finding in statistics.drift:
+            print(f"warning: {finding.text()}", flush=True)

@@ -1,40 +1,104 @@
-"""The whole of ExampleGen as one function: read, check, write, count."""
+"""The whole of ExampleGen as one function: read, check, write, count, compare, show."""
 
 from __future__ import annotations
 
 import json
-import tempfile
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Any
 
-from components.example_gen.beam_pipeline import write_examples
-from components.example_gen.read import Data, read_dataset
-from components.example_gen.records import as_options
-from components.example_gen.statistics import DataStatistics, require_usable, summarise
+from components.example_gen import drift
+from components.example_gen.beam_pipeline import Written, new_work_folder, write_examples
+from components.example_gen.contact_sheet import write_sheets
+from components.example_gen.data_report import write_report
+from components.example_gen.outputs import join, make_folder, remove_folder, write_bytes
+from components.example_gen.read import Data, read_dataset, resolve
+from components.example_gen.records import DataOptions, Finding
+from components.example_gen.shard_report import ShardReport
+from components.example_gen.statistics import DataStatistics, summarise
+from components.example_gen.tfdv_statistics import write_statistics
+from components.example_gen.usable import find_leaks, require_usable
 from detection.config.label_map import LabelMap
 
 
-def ingest(
-    data: Data, label_map: LabelMap, examples: Path, quarantine: Path, beam_args: list[str] | None = None
-) -> DataStatistics:
-    """Writes the splits' TFRecords below `examples`; quarantine.jsonl and statistics.json in `quarantine`.
+@dataclass(frozen=True)
+class Outputs:
+    """Folders or addresses: the shards, the account of them, Data Validation's statistics and schema."""
 
-    quarantine.jsonl has a line for every finding, repairs included: file, object, code, rule, action, detail.
+    examples: str
+    quarantine: str
+    statistics: str
+    schema: str
+
+
+def ingest(
+    data: Data,
+    label_map: LabelMap,
+    outputs: Outputs,
+    previous: str = "",
+    beam_args: list[str] | None = None,
+) -> DataStatistics:
+    """Writes the splits' TFRecords below `examples`, and what became of each image in `quarantine`.
+
+    There, quarantine.jsonl has a line for every finding, repairs included (split, file, object, code, rule,
+    action, detail); statistics.json has the totals, report.md both in words, and contact_sheets/ pictures of
+    each split and of the worst images of each finding.
+
+    Args:
+      previous: the quarantine folder of the span before, for `data.drift`; "" if there is none.
 
     Raises:
-      BadInput: the data set can't be read, leaks between its splits, or too much of it can't be used.
+      BadInput: the data set can't be read, leaks between its splits, moved too far from the span before, or
+        too much of it can't be used.
       Failed: the totals don't balance.
     """
-    options = as_options(data)
-    records = read_dataset(options)
-    quarantine.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=quarantine, prefix=".report-") as folder:
-        report = Path(folder) / "report.jsonl"
-        write_examples(records, options, label_map, examples, report, beam_args)
-        rows = [json.loads(line) for line in report.read_text(encoding="utf-8").splitlines()]
-    findings = [{"split": row["split"], **found} for row in rows for found in row.get("findings", ())]
-    lines = sorted(json.dumps(finding, sort_keys=True, ensure_ascii=False) for finding in findings)
-    (quarantine / "quarantine.jsonl").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-    statistics = summarise(records, rows, label_map.names)
-    (quarantine / "statistics.json").write_text(statistics.model_dump_json(indent=2) + "\n")
-    require_usable(statistics, rows, options)
+    options = resolve(data)
+    before = drift.read_statistics(previous) if previous and options.drift else None
+    make_folder(outputs.quarantine)
+    work = new_work_folder(outputs.examples)
+    try:
+        written = write_examples(read_dataset(options), options, label_map, outputs.examples, work, beam_args)
+        totals = _merge(written, options)
+        leaks = find_leaks(written, options)
+        for split, finding in leaks:
+            codes = totals[split].statistics.findings_by_code
+            codes[finding.code] = codes.get(finding.code, 0) + 1
+        statistics = summarise(
+            written.images_read,
+            written.boxes_read,
+            [(split, total.statistics) for split, total in totals.items()],
+            options.splits,
+            label_map.names,
+        )
+        if before is not None and options.drift is not None:
+            statistics.drift = drift.compare(before, statistics, options.drift)
+        _write_findings(written, leaks, outputs.quarantine)
+        text = statistics.model_dump_json(indent=2) + "\n"
+        write_bytes(join(outputs.quarantine, "statistics.json"), text.encode())
+        write_statistics(
+            [(split, total.table) for split, total in totals.items()], outputs.statistics, outputs.schema
+        )
+        sheets = write_sheets(totals, join(outputs.quarantine, "contact_sheets"))
+        write_report(statistics, sheets, options, outputs.quarantine)
+        require_usable(statistics, written, options, leaks)
+        if options.drift is not None:
+            drift.require_no_drift(statistics.drift, options.drift, options.place("train"))
+    finally:
+        remove_folder(work)
     return statistics
+
+
+def _merge(written: Written, options: DataOptions) -> dict[str, ShardReport]:
+    totals = {split: ShardReport(split) for split in options.splits}
+    for report in written.reports():
+        totals[report.split].merge(report)
+    return totals
+
+
+def _write_findings(written: Written, leaks: list[tuple[str, Finding]], quarantine: str) -> None:
+    lines = [_line(row["split"], found) for row in written for found in row["findings"]]
+    lines += [_line(split, finding.row()) for split, finding in leaks]
+    write_bytes(join(quarantine, "quarantine.jsonl"), "".join(sorted(lines)).encode())
+
+
+def _line(split: str, found: dict[str, Any]) -> str:
+    return json.dumps({"split": split, **found}, sort_keys=True, ensure_ascii=False) + "\n"

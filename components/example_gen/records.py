@@ -2,50 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import PurePath
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from components.example_gen.rules import RULES
+from components.example_gen.sources import ImageSource
 from detection.errors import BadInput
 
-# A code is stable: reports, tests and docs name it.
-RULES = {
-    "DATA001": "the image can't be decoded",
-    "DATA002": "an annotation without its image",
-    "DATA003": "an image without annotation",
-    "DATA004": "the annotated size differs from the image's",
-    "DATA005": "the image is stored turned (EXIF orientation)",
-    "DATA006": "a box reaches outside by rounding",
-    "DATA007": "a box reaches far outside the image",
-    "DATA008": "a box's corners are reversed",
-    "DATA009": "a box without area",
-    "DATA010": "a label that isn't in the label map",
-    "DATA011": "the same image in training and evaluation",
-    "DATA012": "not an RGB JPEG or PNG",
-    "DATA013": "the annotation can't be read",
-    "DATA014": "a coordinate that isn't a number",
-    "DATA015": "no usable box is left of those annotated",
-}
-
-SPLITS = ("train", "eval")
-
-Action = Literal["quarantined", "kept", "clipped", "swapped", "rescaled", "turned", "converted", "ignored"]
+Action = Literal[
+    "quarantined",  # set aside: a fault
+    "left out",  # set aside, because the options or the format say so; no fault
+    "kept",
+    "clipped",
+    "swapped",
+    "corrected",
+    "rescaled",
+    "turned",
+    "converted",
+    "downscaled",
+    "ignored",
+]
+DataFormat = Literal["voc", "coco", "csv", "yolo", "tfrecord", "images", "auto"]
 
 
-class DataOptions(BaseModel):
-    """Where a data set lies and how it is split; the fields of `data` in a detector's YAML."""
+def _as_paths(value: object) -> object:
+    """One path as a list of one; Path as text, so that an address (gs://) keeps its two slashes."""
+    several = value if isinstance(value, list | tuple) else [value]
+    return tuple(str(path) if isinstance(path, PurePath) else path for path in several)
+
+
+class DriftOptions(BaseModel):
+    """How far the data may move from the span before; `data.drift` in a detector's YAML."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: Literal["voc", "csv", "auto"] = "auto"
-    train: Path
-    eval: Path | None = None
-    label_map: Path
+    class_frequency: float | None = Field(
+        default=0.1, gt=0, le=1, description="the most that a class's share of the boxes may change"
+    )
+    box_size: float | None = Field(
+        default=0.1, gt=0, le=1, description="the most that the distribution of box sizes may move"
+    )
+    action: Literal["warn", "stop"] = Field(default="warn", description="what happens beyond them")
+
+
+Paths = Annotated[tuple[str, ...], BeforeValidator(_as_paths)]
+
+
+class DataOptions(BaseModel):
+    """Where a data set lies and how it is split; the fields of `data` in a detector's YAML.
+
+    `train`, `eval` and `test` are folders or files, one or several, on this machine, in gs:// or s3://; one
+    is written as a plain string. What isn't given is taken from `train` by the hash of each image's content.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: DataFormat = "auto"
+    train: Paths = Field(min_length=1)
+    eval: Paths | None = Field(default=None, min_length=1)
+    test: Paths | None = Field(default=None, min_length=1)
+    label_map: str = Field(min_length=1)
     eval_fraction: float = Field(default=0.2, gt=0.0, lt=1.0)
+    test_fraction: float = Field(default=0.0, ge=0.0, lt=1.0)
     max_quarantined: float = Field(default=0.05, ge=0.0, le=1.0)
+    negatives: bool = True  # whether images without annotation are kept, as pictures of no object
+    fix_case: bool = False  # whether a label that differs only by case is taken for the map's
+    masks: bool = False
+    max_side: int | None = Field(default=None, ge=32)  # longer images are written smaller; pixels
+    compress: bool = True
+    allow_leak: bool = False
+    span: str | None = None  # None: the newest
+    spans: int = Field(default=1, ge=1)  # so many together, up to and with `span`
+    drift: DriftOptions | None = None
+
+    @field_validator("label_map", mode="before")
+    @classmethod
+    def _label_map_as_text(cls, value: object) -> object:
+        return str(value) if isinstance(value, PurePath) else value
+
+    @model_validator(mode="after")
+    def _room_for_training(self) -> DataOptions:
+        if self.eval_fraction + self.test_fraction >= 1:
+            raise ValueError("eval_fraction and test_fraction together must be less than 1")
+        if self.test_fraction and (self.eval or self.test):
+            raise ValueError("test_fraction takes a part of train: leave it out where eval or test is given")
+        return self
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that are written: train and eval, and test where it is given or has a share."""
+        return ("train", "eval", "test") if self.test or self.test_fraction else ("train", "eval")
+
+    def given(self, split: str) -> tuple[str, ...]:
+        """The paths that the options name for a split; none where it is taken from `train`."""
+        return {"train": self.train, "eval": self.eval or (), "test": self.test or ()}[split]
+
+    def place(self, split: str) -> str:
+        """Where a split's data come from, for messages."""
+        return ", ".join(self.given(split) or self.train)
 
 
 def as_options(data: DataOptions | Mapping[str, Any]) -> DataOptions:
@@ -61,21 +127,7 @@ def as_options(data: DataOptions | Mapping[str, Any]) -> DataOptions:
         ) from error
 
 
-@dataclass(frozen=True)
-class BoxRecord:
-    """One annotated object as it stands in its file: pixels, unchecked; NaN where no number stood."""
-
-    place: str  # "object 2" of an XML, "row 17" of a CSV
-    label: str
-    xmin: float
-    ymin: float
-    xmax: float
-    ymax: float
-    difficult: bool = False
-    truncated: bool = False
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One departure from a clean data set and what was done about it: a line of quarantine.jsonl."""
 
@@ -90,26 +142,57 @@ class Finding:
         return {**asdict(self), "rule": RULES[self.code]}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class BoxRecord:
+    """One annotated object as it stands in its file, unchecked; NaN where no number stood.
+
+    The corners are pixels, or shares of the image where its ImageRecord says so.
+    """
+
+    place: str  # "object 2" of an XML, "row 17" of a CSV, "annotation 411" of a COCO JSON, "line 3" of YOLO
+    label: str
+    xmin: float
+    ymin: float
+    xmax: float
+    ymax: float
+    difficult: bool = False
+    truncated: bool = False
+    crowd: bool = False
+    mask: bytes | None = None  # PNG, 8-bit grey, 0 or 255, of the image's size; only where masks are wanted
+    label_id: int | None = None  # as the data state it; the label map's where `label` is ""
+    problem: Finding | None = None  # a reader's reason to set it aside
+
+
+@dataclass(frozen=True, slots=True)
 class ImageRecord:
     """One image with its annotation, or an annotation that has lost its image.
 
-    `split` is "train", "eval", or "" where the image's content decides. `name` is the image's path below its
-    split's folder (the annotation's, without an image). `width` and `height` are those the annotation states,
-    0 where it states none. `problem` is a reader's reason to set the whole image aside.
+    `split` is "train", "eval", "test", or "" where the image's content decides. `name` is the image's path
+    below its split's folder (the annotation's, without an image). `annotation` is the file that describes
+    it, None for an image that nothing describes. `width` and `height` are those the annotation states, 0
+    where it states none. `problem` is a reader's reason to set the whole image aside. `notes` are what a
+    reader found besides and that sets nothing aside; the first record carries those about the whole file.
     """
 
     split: str
     name: str
-    image: Path | None
-    annotation: Path | None
+    source: ImageSource | None
+    annotation: str | None
     boxes: tuple[BoxRecord, ...] = ()
     width: int = 0
     height: int = 0
     problem: Finding | None = None
+    notes: tuple[Finding, ...] = ()
+    shares: bool = False  # the boxes are shares of the upright image: YOLO, TFRecords
+    stated_format: str | None = None  # what a TFRecord's image/format says; None: it isn't a TFRecord's
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        """(width, height) that divides the boxes' corners into shares; a 0 where it isn't known."""
+        return (1, 1) if self.shares else (self.width, self.height)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class GoodBox:
     """A checked object: corners normalised to 0..1 in the upright image, and its label map id."""
 
@@ -121,3 +204,11 @@ class GoodBox:
     label_id: int
     difficult: bool
     truncated: bool
+    crowd: bool = False
+    mask: bytes | None = None  # as in BoxRecord
+
+
+def with_notes(records: list[ImageRecord], notes: Iterable[Finding]) -> list[ImageRecord]:
+    """The records, the first with these notes before its own; they speak of the whole file."""
+    notes = tuple(notes)
+    return [replace(records[0], notes=(*notes, *records[0].notes)), *records[1:]] if records else []

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from components.example_gen.records import RULES, SPLITS, DataOptions, ImageRecord
-from detection.errors import BadInput, Failed
+from components.example_gen.histograms import (
+    BOX_ASPECT_EDGES,
+    BOX_SIZE_EDGES,
+    OBJECT_EDGES,
+    PIXEL_EDGES,
+    Histogram,
+)
+from components.example_gen.records import GoodBox
+from detection.errors import Failed
+
+
+def _histogram(edges: Sequence[float]) -> Histogram:
+    return Field(default_factory=lambda: Histogram.of(edges))
 
 
 class SplitStatistics(BaseModel):
-    """One split, as written; `images_by_class` counts the images that show a class at least once."""
+    """One split, or one shard of it, as written; `images_by_class` counts images that show a class at all.
+
+    `box_sizes` are square roots of the share of the image, `box_aspects` width / height in pixels,
+    `image_widths` and `image_heights` pixels.
+    """
 
     images_read: int = 0
     images_written: int = 0
@@ -23,11 +39,75 @@ class SplitStatistics(BaseModel):
     boxes_quarantined: int = 0
     boxes_by_class: dict[str, int] = {}
     images_by_class: dict[str, int] = {}
+    findings_by_code: dict[str, int] = {}
     shards: int = 0
+    shard_bytes: int = 0
+    box_sizes: Histogram = _histogram(BOX_SIZE_EDGES)
+    box_aspects: Histogram = _histogram(BOX_ASPECT_EDGES)
+    objects_per_image: Histogram = _histogram(OBJECT_EDGES)
+    image_widths: Histogram = _histogram(PIXEL_EDGES)
+    image_heights: Histogram = _histogram(PIXEL_EDGES)
+
+    def add_written(self, size: tuple[int, int], boxes: Sequence[GoodBox]) -> None:
+        """Counts an image that was written, `size` = (width, height) in pixels, with its checked boxes."""
+        width, height = size
+        self.images_written += 1
+        self.images_without_boxes += not boxes
+        self.boxes_written += len(boxes)
+        self.image_widths.add(width)
+        self.image_heights.add(height)
+        self.objects_per_image.add(len(boxes))
+        labels = Counter(box.label for box in boxes)
+        for label, count in labels.items():
+            self.boxes_by_class[label] = self.boxes_by_class.get(label, 0) + count
+            self.images_by_class[label] = self.images_by_class.get(label, 0) + 1
+        for box in boxes:
+            across, down = box.xmax - box.xmin, box.ymax - box.ymin
+            self.box_sizes.add((across * down) ** 0.5)
+            self.box_aspects.add(across * width / (down * height))
+
+    def merge(self, other: SplitStatistics) -> None:
+        """Adds all that another counted."""
+        for name in type(self).model_fields:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if isinstance(mine, Histogram):
+                mine.merge(theirs)
+            elif isinstance(mine, dict):
+                for key, count in theirs.items():
+                    mine[key] = mine.get(key, 0) + count
+            else:
+                setattr(self, name, mine + theirs)
+
+
+class DriftFinding(BaseModel):
+    """One thing that moved: `what` is a class's share of the boxes, or the distribution of box sizes.
+
+    `before` and `now` are shares (None for a distribution), `moved` is the distance, 0 to 1.
+    """
+
+    split: str
+    what: Literal["class_frequency", "box_size"]
+    label: str = ""
+    before: float | None = None
+    now: float | None = None
+    moved: float
+    allowed: float
+
+    def text(self) -> str:
+        """One sentence."""
+        if self.what == "box_size":
+            return (
+                f"{self.split}: the distribution of box sizes moved by {self.moved:.3f} "
+                f"(allowed {self.allowed:g})"
+            )
+        return (
+            f"{self.split}: {self.label} was {self.before:.1%} of the boxes, now {self.now:.1%} "
+            f"(allowed {self.allowed:.1%} more or less)"
+        )
 
 
 class DataStatistics(BaseModel):
-    """statistics.json: the whole data set and each split."""
+    """statistics.json: the whole data set and each split. `drift` compares with the span before, if asked."""
 
     images_read: int
     images_written: int
@@ -37,53 +117,47 @@ class DataStatistics(BaseModel):
     boxes_quarantined: int
     findings_by_code: dict[str, int]
     splits: dict[str, SplitStatistics]
+    drift: list[DriftFinding] = []
 
 
-def summarise(records: list[ImageRecord], rows: list[dict[str, Any]], names: list[str]) -> DataStatistics:
+def summarise(
+    images_read: int,
+    boxes_read: int,
+    shards: Iterable[tuple[str, SplitStatistics]],
+    splits: Sequence[str],
+    names: Sequence[str],
+) -> DataStatistics:
     """Counts each total where it arises: read at the readers, written at the shards, the rest at the checks.
 
     Args:
-      rows: the lines that beam_pipeline.write_examples reports.
+      images_read: that the readers found; `boxes_read` likewise.
+      shards: the split of each shard, and what was counted as it was written.
       names: every class of the label map, so that a class without boxes shows as 0.
 
     Raises:
       Failed: images or boxes read don't equal those written and those set aside.
     """
-    splits = {split: SplitStatistics(boxes_by_class=dict.fromkeys(names, 0)) for split in SPLITS}
+    totals = {split: SplitStatistics(boxes_by_class=dict.fromkeys(names, 0)) for split in splits}
+    for split, counted in shards:
+        totals[split].merge(counted)
     codes: Counter[str] = Counter()
-    for row in rows:
-        split = splits[row["split"]]
-        if "shard" in row:
-            split.shards += 1
-            split.images_written += row["images"]
-            split.boxes_written += row["boxes"]
-            continue
-        codes.update(finding["code"] for finding in row["findings"])
-        split.images_read += 1
-        split.boxes_read += row["boxes_read"]
-        kept = sum(row["labels"].values()) if row["written"] else 0
-        split.boxes_quarantined += row["boxes_read"] - kept
-        if not row["written"]:
-            split.images_quarantined += 1
-            continue
-        split.images_without_boxes += not row["labels"]
-        for label, count in row["labels"].items():
-            split.boxes_by_class[label] += count
-            split.images_by_class[label] = split.images_by_class.get(label, 0) + 1
+    for total in totals.values():
+        codes.update(total.findings_by_code)
+        total.findings_by_code = dict(sorted(total.findings_by_code.items()))
+        total.images_by_class = dict(sorted(total.images_by_class.items()))
+    every = totals.values()
     statistics = DataStatistics(
-        images_read=len(records),
-        images_written=sum(s.images_written for s in splits.values()),
-        images_quarantined=sum(s.images_quarantined for s in splits.values()),
-        boxes_read=sum(len(record.boxes) for record in records),
-        boxes_written=sum(s.boxes_written for s in splits.values()),
-        boxes_quarantined=sum(s.boxes_quarantined for s in splits.values()),
+        images_read=images_read,
+        images_written=sum(s.images_written for s in every),
+        images_quarantined=sum(s.images_quarantined for s in every),
+        boxes_read=boxes_read,
+        boxes_written=sum(s.boxes_written for s in every),
+        boxes_quarantined=sum(s.boxes_quarantined for s in every),
         findings_by_code=dict(sorted(codes.items())),
-        splits=splits,
+        splits=totals,
     )
-    _require_balance(
-        "images", statistics.images_read, statistics.images_written, statistics.images_quarantined
-    )
-    _require_balance("boxes", statistics.boxes_read, statistics.boxes_written, statistics.boxes_quarantined)
+    _require_balance("images", images_read, statistics.images_written, statistics.images_quarantined)
+    _require_balance("boxes", boxes_read, statistics.boxes_written, statistics.boxes_quarantined)
     return statistics
 
 
@@ -94,59 +168,3 @@ def _require_balance(what: str, read: int, written: int, quarantined: int) -> No
             "ExampleGen",
             "a reader, check or writer loses some; please report it with the data set",
         )
-
-
-def require_usable(statistics: DataStatistics, rows: list[dict[str, Any]], options: DataOptions) -> None:
-    """Raises BadInput for leaking splits, an empty split, or more set aside than `max_quarantined`."""
-    _require_no_leak(rows)
-    for what, read, quarantined in (
-        ("images", statistics.images_read, statistics.images_quarantined),
-        ("boxes", statistics.boxes_read, statistics.boxes_quarantined),
-    ):
-        if read and quarantined / read > options.max_quarantined:
-            raise BadInput(
-                f"{quarantined} of {read} {what} can't be used ({quarantined / read:.1%}, "
-                f"allowed are {options.max_quarantined:.1%}):\n{_top_reasons(rows)}",
-                str(options.train),
-                "correct the annotations above, or raise data.max_quarantined",
-            )
-    for split, counts in statistics.splits.items():
-        if not counts.boxes_written:
-            raise BadInput(
-                f"the {split} split has no usable box ({counts.images_written} images)",
-                str(options.eval if split == "eval" and options.eval else options.train),
-                "add annotated images, or name data.eval" if split == "eval" else "add annotated images",
-            )
-
-
-def _require_no_leak(rows: list[dict[str, Any]]) -> None:
-    seen: dict[str, dict[str, str]] = {}
-    for row in rows:
-        if row.get("sha256"):
-            seen.setdefault(row["sha256"], {}).setdefault(row["split"], row["name"])
-    both = [names for names in seen.values() if len(names) == 2]
-    if both:
-        listed = "\n".join(f"    train {n['train']} = eval {n['eval']}" for n in both[:10])
-        more = f"\n    and {len(both) - 10} more" if len(both) > 10 else ""
-        raise BadInput(
-            f"DATA011 {RULES['DATA011']}: {len(both)} images, so the evaluation would be worth nothing\n"
-            f"{listed}{more}",
-            "data.train and data.eval",
-            "take them out of one of the two",
-        )
-
-
-def _top_reasons(rows: list[dict[str, Any]]) -> str:
-    by_code: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        for finding in row.get("findings", ()):
-            if finding["action"] == "quarantined":
-                by_code.setdefault(finding["code"], []).append(finding)
-    lines = []
-    for code, found in sorted(by_code.items(), key=lambda item: -len(item[1]))[:5]:
-        first = found[0]
-        place = f", {first['object']}" if first["object"] else ""
-        lines.append(
-            f"    {code} {RULES[code]}: {len(found)}, e.g. {first['file']}{place}: {first['detail']}"
-        )
-    return "\n".join(lines)

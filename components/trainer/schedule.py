@@ -12,10 +12,8 @@ from google.protobuf.message import Message
 from keras.optimizers.schedules import LearningRateSchedule
 
 from components.trainer.options import TrainOptions
+from detection.config.architectures import WARMUP_START
 from detection.errors import BadInput
-
-# Overridden schedules start their warmup at this part of the base rate.
-_WARMUP_START = 0.1
 
 
 class Constant(LearningRateSchedule):
@@ -28,7 +26,7 @@ class Constant(LearningRateSchedule):
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """Rate float32 [] at integer step []."""
         rate = tf.constant(self.rate, tf.float32)
-        return _with_warmup(step, rate, self.rate, self.rate * _WARMUP_START, self.warmup_steps)
+        return _with_warmup(step, rate, self.rate, self.rate * WARMUP_START, self.warmup_steps)
 
 
 class ExponentialDecay(LearningRateSchedule):
@@ -162,7 +160,7 @@ def build_schedule(
     warmup_steps = min(options.warmup_steps or 0, total_steps // 2)
     if options.schedule == "constant":
         return Constant(rate, warmup_steps)
-    return CosineDecay(rate, total_steps, warmup_rate=rate * _WARMUP_START, warmup_steps=warmup_steps)
+    return CosineDecay(rate, total_steps, warmup_rate=rate * WARMUP_START, warmup_steps=warmup_steps)
 
 
 def base_rate(optimizer_config: Message, options: TrainOptions) -> float | None:

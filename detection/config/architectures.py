@@ -45,6 +45,10 @@ SHIM = (
 )
 
 SUPPORTED = (*NATIVE, *SHIM)
+_COMPARED = 100  # letters of a type that there is none of; more would take long
+
+# The part of the base rate at which the warmup starts of a schedule that a detector's YAML names.
+WARMUP_START = 0.1
 
 # The names of train_config.data_augmentation_options that detection.augment has a step for.
 AUGMENTATIONS = frozenset(
@@ -73,7 +77,8 @@ def architecture_of(model: Any) -> str:
 
 def nearest_supported(architecture: str) -> str:
     """The type that runs here, natively or not, whose name is most like `architecture`."""
-    return max(SUPPORTED, key=lambda name: difflib.SequenceMatcher(None, name, architecture).ratio())
+    start = architecture[:80]  # of a type that no person wrote; comparing it whole takes minutes
+    return max(SUPPORTED, key=lambda name: difflib.SequenceMatcher(None, name, start).ratio())
 
 
 def num_feature_maps(ssd: Any) -> int:
@@ -94,7 +99,7 @@ def pyramid_that_does_not_halve(ssd: Any) -> tuple[int, list[int]] | None:
     The pyramid adds each map, doubled, to the next finer one. Explicit padding crops it to fit.
     """
     extractor, resizer = ssd.feature_extractor, ssd.image_resizer.fixed_shape_resizer
-    if "_fpn" not in extractor.type or extractor.use_explicit_padding:
+    if "_fpn" not in extractor.type or extractor.use_explicit_padding or extractor.fpn.min_level < 0:
         return None
     for side in (resizer.height, resizer.width):
         padded = side + -side % max(1, extractor.pad_to_multiple)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from google.protobuf import text_format
 
 from detection.config import protos
+from detection.config.text_fault import Reason, TextFault, fault_at
 from detection.config.text_files import read_text
 from detection.config.text_proto import parse_text
-from detection.errors import BadInput
+from detection.config.text_tokens import Places
+from detection.config.text_tree import parse_tree
 
 KIND = "label map"
 
@@ -60,31 +62,52 @@ class LabelMap:
 def parse_label_map(text: str, source: str) -> LabelMap:
     """The label map in `text` (a StringIntLabelMap proto).
 
-    A `background` item of id 0 is left out; as in the OD API, no other item may have id 0. Raises BadInput,
-    naming `source`, for text that doesn't parse, no items, and missing, repeated or impossible ids and names.
+    A `background` item of id 0 is left out; as in the OD API, no other item may have id 0. Raises TextFault,
+    naming `source:line:column`, for text that doesn't parse, no items, and missing, repeated or impossible
+    ids and names.
     """
     message = parse_text(text, protos.StringIntLabelMap(), source, KIND)
     items: list[LabelMapItem] = []
-    for number, item in enumerate(message.item, start=1):
-        name = item.name or item.display_name
-        where = f"{source}, item {number} ({name!r}, id {item.id})"
-        if not name:
-            raise BadInput("label map item without a name", where, "add name: '...'")
-        if not item.HasField("id"):
-            raise BadInput("label map item without an id", where, "add id: N; ids start at 1")
-        if item.id == 0 and name == "background":
-            continue
-        if item.id < 1:
-            raise BadInput("label map ids start at 1 (0 is the background)", where, "number the items from 1")
-        items.append(LabelMapItem(item.id, name, item.display_name or name))
-        _refuse_twins(items, where)
+    for number, item in enumerate(message.item):
+        reason, field = _refusal(item, items)
+        if reason is not None:
+            raise _fault(reason, field, number, text, source)
+        if item.id > 0:  # the background is no class
+            name = item.name or item.display_name
+            items.append(LabelMapItem(item.id, name, item.display_name or name))
     if not items:
-        raise BadInput("label map has no classes", source, "add item { id: 1 name: '...' } for each class")
+        raise TextFault(
+            "MAP006", f"{KIND} has no classes", source, "add item { id: 1 name: '...' } for each class"
+        )
     return LabelMap(tuple(sorted(items)))
 
 
+def _refusal(item: Any, before: list[LabelMapItem]) -> tuple[Reason | None, str]:
+    """Why an item can't follow those `before`, and which of its fields says so."""
+    name = item.name or item.display_name
+    if not name:
+        return Reason("MAP003", f"item of id {item.id} without a name", "add name: '...'"), ""
+    if not item.HasField("id"):
+        return Reason("MAP002", f"{name!r} has no id", "add id: N; ids start at 1"), ""
+    if item.id == 0 and name == "background":
+        return None, ""
+    if item.id < 1:
+        what = f"{name!r} has the id {item.id}: label map ids start at 1 (0 is the background)"
+        return Reason("MAP001", what, "number the items from 1, here and in the data"), "id"
+    for other in before:
+        if other.id == item.id:
+            return Reason(
+                "MAP004", f"id {item.id} of {name!r} is given to {other.name!r} too", "use each id once"
+            ), "id"
+        if other.name == name:
+            return Reason(
+                "MAP005", f"{name!r} is given twice", "use each name once"
+            ), "name" if item.name else "display_name"
+    return None, ""
+
+
 def read_label_map(path: Path) -> LabelMap:
-    """The label map in the file; BadInput if it can't be read or parsed."""
+    """The label map in the file; TextFault if it can't be read or parsed."""
     return parse_label_map(read_text(path, KIND), str(path))
 
 
@@ -98,11 +121,9 @@ def format_label_map(label_map: LabelMap) -> str:
     return text_format.MessageToString(message)
 
 
-def _refuse_twins(items: list[LabelMapItem], where: str) -> None:
-    """Refuses the last item if an earlier one has its id or name."""
-    last = items[-1]
-    for item in items[:-1]:
-        if item.id == last.id:
-            raise BadInput(f"label map id {last.id} is given to {item.name!r} too", where, "use each id once")
-        if item.name == last.name:
-            raise BadInput(f"label map name {last.name!r} is given twice", where, "use each name once")
+def _fault(reason: Reason, field: str, number: int, text: str, source: str) -> TextFault:
+    """The fault at the field of the item of that number, from 0; at the item if it hasn't the field."""
+    items = [(entry, value) for entry in parse_tree(text) if entry.name == "item" for value in entry.values]
+    item, block = items[number]
+    start = next((entry.start for entry in block.entries or () if entry.name == field), item.start)
+    return fault_at(reason, start, Places(text), source, KIND)

@@ -48,6 +48,8 @@ def lineage_tree(found: Lineage) -> Tree:
     facts.add(f"model files: sha256 {found.content_hash}")
     facts.add(f"compared with: {shown_path(found.baseline) if found.baseline else 'the converted TF1 model'}")
     facts.add(f"conversion from TF1: {found.proof or 'no record of a proof'}")
+    if found.allowed:
+        facts.add(f"allowed findings about pipeline.config: {', '.join(found.allowed)}")
     metrics = tree.add("metrics")
     for name, value in found.metrics.items():
         metrics.add(f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}")

@@ -64,6 +64,7 @@ def test_command_runs(demo: Any, command: str, tmp_path: Path) -> None:
         argv[argv.index("detectors/demo.yaml")] = f"{demo.environment['UPCYCLE_DETECTORS']}/demo.yaml"
         argv += ["--steps", "16"]
     argv = [part.replace("runs/converted", str(tmp_path / "out")) for part in argv]
+    argv = [part.replace("runs/fixed", str(tmp_path / "fixed")) for part in argv]
     if "--reverse" in argv:  # of what the command before it has written
         first = next(command for command in UPCYCLE if command.endswith(" --out runs/converted"))
         demo.run(*shlex.split(first)[:-1], str(tmp_path / "out"))

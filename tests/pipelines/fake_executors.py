@@ -75,6 +75,12 @@ class ConfigValidator(_Fake):
 
     files = {"resolved_config": {"findings.json": []}}
 
+    def Do(self, input_dict: Any, output_dict: Any, exec_properties: Any) -> None:  # noqa: N802
+        """Write the findings and record what is allowed."""
+        super().Do(input_dict, output_dict, exec_properties)
+        if codes := json.loads(exec_properties["allow"]):
+            output_dict["resolved_config"][0].set_string_custom_property("allowed", ",".join(codes))
+
 
 class CheckpointConverter(_Fake):
     """A proved conversion."""

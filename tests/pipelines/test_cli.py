@@ -118,14 +118,79 @@ def test_airflow_becomes_its_server(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == ["-m dags.serve --port 8099", "importable"]
 
 
-def test_lint_names_what_is_wrong(tmp_path: Path) -> None:
-    config = tmp_path / "pipeline.config"
-    config.write_text("model { ssd { num_classes: } }")
-    done = upcycle("lint", str(config))
-    assert done.returncode == 78
-    assert f"{config}:1" in done.stderr and "Traceback" not in done.stderr
+def test_lint_says_what_is_wrong(tmp_path: Path) -> None:
     demo = ROOT / "detectors" / "demo"
-    done = upcycle(
-        "lint", str(demo / "pipeline.config"), "--label-map", str(demo / "label_map.pbtxt"), "--json"
+    config, fixed = tmp_path / "pipeline.config", tmp_path / "fixed.config"
+    config.write_text(
+        (demo / "pipeline.config").read_text().replace("num_classes: 4", "num_classes: 90  # as in COCO")
     )
+    done = upcycle("lint", str(config), "--label-map", str(demo / "label_map.pbtxt"), "--fix", str(fixed))
     assert done.returncode == 0, done.stdout + done.stderr
+    assert (
+        f"{config}:6: error CFG001: num_classes is 90" in done.stdout and "(applied by --fix)" in done.stdout
+    )
+    assert "num_classes: 4  # as in COCO" in fixed.read_text()
+    config.write_text(config.read_text().replace("num_classes: 90", "num_classes: 0"))
+    done = upcycle("lint", str(config))
+    assert done.returncode == 1 and "1 error, " in done.stdout
+    done = upcycle("lint", str(config), "--allow", "CFG001", "--allow", "cfg002")
+    assert done.returncode == 0 and "(allowed: left as it is)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "exit_code"),
+    [
+        ("model { ssd { num_classes: } }", "TXT008", 78),
+        ("", "TXT013", 78),
+        (None, "TXT020", 78),
+        ("model { ssd { } }", "CFG001", 1),
+    ],
+)
+def test_lint_always_answers_with_json(tmp_path: Path, text: str | None, code: str, exit_code: int) -> None:
+    config = tmp_path / "pipeline.config"
+    if text is not None:
+        config.write_text(text)
+    done = upcycle("lint", str(config), "--json")
+    assert done.returncode == exit_code and done.stderr == ""
+    answer = json.loads(done.stdout)
+    assert answer["config"] == str(config) and answer["errors"] >= 1
+    assert code in [finding["code"] for finding in answer["findings"]]
+    assert all(finding["location"].startswith(str(config)) for finding in answer["findings"])
+    done = upcycle("lint", str(config))
+    assert done.returncode == exit_code and f"error {code}: " in done.stdout and done.stderr == ""
+
+
+def test_lint_explains_a_code() -> None:
+    shown = CliRunner().invoke(app, ["lint", "--explain", "cfg012"])
+    assert shown.exit_code == 0 and shown.output.startswith("CFG012: learning rate")
+    told = json.loads(CliRunner().invoke(app, ["lint", "--explain", "TXT007", "--json"]).output)
+    assert told["code"] == "TXT007" and told["severities"] == ["error"]
+    done = upcycle("lint", "--explain", "CFG999")
+    assert done.returncode == 78 and "there is no code 'CFG999'" in done.stderr
+    assert upcycle("lint").returncode == 2
+
+
+def test_lint_imports_little() -> None:
+    demo = ROOT / "detectors" / "demo"
+    arguments = ["lint", str(demo / "pipeline.config"), "--label-map", str(demo / "label_map.pbtxt")]
+    code = (
+        "import sys, pipelines.cli\n"
+        f"try: pipelines.cli.app({arguments!r})\n"
+        "except SystemExit as end: assert not end.code\n"
+        "heavy = {'tensorflow', 'tfx', 'keras', 'numpy', 'apache_beam', 'ml_metadata', 'PIL'}\n"
+        "print('heavy:', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "heavy: []"
+
+
+def test_lint_is_quick() -> None:
+    demo = ROOT / "detectors" / "demo"
+    best = 9.0
+    for _ in range(3):
+        before = os.times()
+        assert upcycle("lint", str(demo / "pipeline.config")).returncode == 0
+        after = os.times()  # of the processor: other work on the machine takes time, but not this
+        spent = after.children_user + after.children_system - before.children_user - before.children_system
+        best = min(best, spent)
+    assert best < 0.8  # benchmarks/bench_lint.py measures what it takes

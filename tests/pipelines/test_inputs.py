@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ def test_every_content_of_a_detector(detector: Path) -> None:
     assert {role: content.files for role, content in inputs.contents.items()} == {
         "checkpoint": 2,
         "pipeline_config": 1,
+        "original_config": 1,  # the configuration beside the checkpoint
         "train": 12,
         "label_map": 1,
     }
@@ -64,22 +66,45 @@ def test_a_package_or_file_that_is_not_there(checkpoint: str, said: str) -> None
 def test_span(tmp_path: Path) -> None:
     for name in ("d-2026-10-x", "d-2026-11-x", "d-x", "other"):
         (tmp_path / name / "train").mkdir(parents=True)
-    data = DataSpec(train=f"{tmp_path}/d-{{span}}-x/train", eval=f"{tmp_path}/d-{{span}}-x", label_map="/l")
-    assert with_span(data, "2026-09").train == f"{tmp_path}/d-2026-09-x/train"
+    data = DataSpec(
+        train=(f"{tmp_path}/d-{{span}}-x/train",), eval=(f"{tmp_path}/d-{{span}}-x",), label_map="/l"
+    )
+    assert with_span(data, "2026-10").train == (f"{tmp_path}/d-2026-10-x/train",)
     latest = with_span(data, None)
-    assert (latest.train, latest.eval) == (f"{tmp_path}/d-2026-11-x/train", f"{tmp_path}/d-2026-11-x")
+    assert (latest.train, latest.eval) == ((f"{tmp_path}/d-2026-11-x/train",), (f"{tmp_path}/d-2026-11-x",))
+    assert latest.span == "2026-11" and not latest.uses_span
+    both = with_span(data.model_copy(update={"spans": 2}), None)
+    assert both.train == (f"{tmp_path}/d-2026-10-x/train", f"{tmp_path}/d-2026-11-x/train")
 
 
 def test_spans_that_can_not_be(tmp_path: Path) -> None:
-    fixed = DataSpec(train="/train", label_map="/l")
-    assert with_span(fixed, None) is fixed
+    fixed = DataSpec(train=("/train",), label_map="/l")
+    assert with_span(fixed, None) == fixed
     with pytest.raises(BadInput, match="no path of the data has {span}"):
         with_span(fixed, "2026")
-    spanned = DataSpec(train=f"{tmp_path}/{{span}}/train", label_map="/l")
+    spanned = DataSpec(train=(f"{tmp_path}/{{span}}/train",), label_map="/l")
     with pytest.raises(BadInput, match="there is no span of data yet"):
         with_span(spanned, None)
-    with pytest.raises(BadInput, match="is no span"):
+    (tmp_path / "2026-11" / "train").mkdir(parents=True)
+    with pytest.raises(BadInput, match="there is no span '../secrets'"):
         with_span(spanned, "../secrets")
+
+
+def test_the_contents_of_several_spans(detector: Path) -> None:
+    data = detector.parent / "data"
+    for span in ("1", "2"):
+        shutil.copytree(data / "train", data / span)
+    for file in (data / "2").iterdir():  # other content, as another delivery has
+        if file.suffix == ".xml":
+            file.write_text(file.read_text() + "\n")
+    shutil.rmtree(data / "train")
+    text = detector.read_text()
+    assert "data/train" in text
+    detector.write_text(text.replace("data/train", "data/{SPAN}\n  spans: 2"))
+    inputs = resolve_inputs(DetectorSpec.from_file(detector))
+    assert inputs.contents["train"].files == 24 and inputs.data.span == "2"
+    (data / "1" / "0.xml").unlink()
+    assert not is_unchanged(inputs.contents["train"])
 
 
 def test_a_csv_beside_the_folder_is_part_of_the_data(detector: Path) -> None:

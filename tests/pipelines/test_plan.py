@@ -12,6 +12,7 @@ import pytest
 
 from components.pusher.publish import publish
 from detection.errors import BadInput
+from pipelines import plan, retraining
 from pipelines.home import DetectorHome
 from pipelines.plan import Overrides, find_baseline, main, make_plan, read_plan
 from pipelines.run_local import latest_plan
@@ -61,6 +62,7 @@ def test_the_fingerprint_follows_contents_and_settings_only(make_tiny_plan: Make
             ("steps: 20", "steps: 21"),
             ("checkpoint: model.ckpt", "checkpoint: model.ckpt\n  weights: raw"),
             ("checkpoint: model.ckpt", "checkpoint: model.ckpt\n  prove: false"),
+            ("checkpoint: model.ckpt", "checkpoint: model.ckpt\n  allow: [CFG012]"),
         ],
         start=4,
     ):
@@ -110,6 +112,24 @@ def test_the_baseline(tmp_path: Path) -> None:
     assert find_baseline(destination, "A") == (second, True)
     _publish(destination, b"3", "C", "/gone/versions/9")
     assert find_baseline(destination, "C")[0] == str(destination / "versions" / "3")
+
+
+def test_drift_is_compared_with_the_data_before(
+    make_tiny_plan: MakePlan, detector: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, Path, str]] = []
+
+    def before(name: str, sqlite: Path, data_fingerprint: str) -> str:
+        asked.append((name, sqlite, data_fingerprint))
+        return "/before/quarantine"
+
+    monkeypatch.setattr(plan, "previous_statistics", before)
+    assert read_plan(make_tiny_plan("run-1")).previous_statistics == ""
+    assert not asked  # nobody looks where the YAML doesn't ask for drift
+    detector.write_text(detector.read_text().replace("data:\n", "data:\n  drift: {box_size: 0.2}\n"))
+    made = read_plan(make_tiny_plan("run-2"))
+    assert made.previous_statistics == "/before/quarantine"
+    assert asked == [("tiny", DetectorHome.of("tiny").metadata, retraining.data_fingerprint(made.inputs))]
 
 
 def test_latest_plan(make_tiny_plan: MakePlan) -> None:

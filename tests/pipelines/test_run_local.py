@@ -142,7 +142,8 @@ def test_summary_as_the_last_task(fake_executors: Path, capsys: pytest.CaptureFi
 def test_lineage_leads_back_to_every_input(fake_executors: Path, home: DetectorHome) -> None:
     (fake_executors.parent / "old.pbtxt").write_text("item { id: 1 name: 'person' }")
     yaml = fake_executors.read_text()
-    fake_executors.write_text(yaml.replace("model.ckpt\n", "model.ckpt\n  label_map: old.pbtxt\n"))
+    more = "  label_map: old.pbtxt\n  allow: [CFG012, CFG005]\n"
+    fake_executors.write_text(yaml.replace("model.ckpt\n", f"model.ckpt\n{more}"))
     run(fake_executors, "run-1")
     run(fake_executors, "run-2")
     run(fake_executors, "run-3", steps=30)
@@ -170,7 +171,7 @@ def test_lineage_leads_back_to_every_input(fake_executors: Path, home: DetectorH
         "checkpoint": str(folder / "model.ckpt"),
         "model_label_map": str(folder / "old.pbtxt"),
     }
-    assert found.proof == "passed"
+    assert (found.proof, found.allowed) == ("passed", ["CFG005", "CFG012"])
     assert (found.inputs["train"].files, found.inputs["checkpoint"].files) == (12, 2)
 
     first = trace(find_version("tiny/1"))
@@ -198,6 +199,8 @@ def test_lineage_without_its_store_says_so(fake_executors: Path, home: DetectorH
 
 
 def test_the_commands_about_a_run(fake_executors: Path, home: DetectorHome) -> None:
+    yaml = fake_executors.read_text()
+    fake_executors.write_text(yaml.replace("model.ckpt\n", "model.ckpt\n  allow: [CFG012]\n"))
     runner = CliRunner()
     first = runner.invoke(app, ["run", str(fake_executors), "--json"])
     assert first.exit_code == 0
@@ -210,6 +213,7 @@ def test_the_commands_about_a_run(fake_executors: Path, home: DetectorHome) -> N
     tree = runner.invoke(app, ["lineage", "tiny"]).stdout
     assert "tiny version 2 (live)" in tree
     assert "12 files" in tree and "sha256" in tree
+    assert "allowed findings about pipeline.config: CFG012" in tree
     assert json.loads(runner.invoke(app, ["lineage", "tiny/1", "--json"]).stdout)["version"] == 1
 
     back = runner.invoke(app, ["rollback", "tiny", "--to", "1", "--json"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pipelines.node import BEAM_ARGS, RUN_ID_VARIABLE, set_environment
+from pipelines.plan import read_plan
 
 Start = Callable[..., "subprocess.Popen[str]"]
 MakePlan = Callable[..., Path]
@@ -201,3 +205,19 @@ def _ended(pid: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def test_where_beam_works_is_no_input(make_tiny_plan: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = read_plan(make_tiny_plan("run-1"))
+    arguments = ["--runner=FlinkRunner", "--flink_master=a host:8081"]
+    elsewhere = plan.model_copy(update={"spec": plan.spec.model_copy(update={"beam_args": arguments})})
+    monkeypatch.setenv(RUN_ID_VARIABLE, "")
+    monkeypatch.setenv(BEAM_ARGS, "")
+    del os.environ[BEAM_ARGS]
+    set_environment(plan)
+    assert BEAM_ARGS not in os.environ
+    set_environment(elsewhere)
+    assert shlex.split(os.environ[BEAM_ARGS]) == arguments
+    os.environ[BEAM_ARGS] = "--runner=Other"
+    set_environment(elsewhere)
+    assert os.environ[BEAM_ARGS] == "--runner=Other"

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from components.example_gen.records import DataOptions
 from components.trainer.options import TrainOptions
-from pipelines.spec import DetectorSpec, SpecError
+from pipelines.spec import DataSpec, DetectorSpec, SpecError
 
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = """\
@@ -39,7 +40,7 @@ def test_paths_are_absolute_and_defaults_are_filled(monkeypatch: pytest.MonkeyPa
     spec = parse(GOOD)
     assert spec.model.pipeline_config == "/repo/detectors/boards/pipeline.config"
     assert spec.model.checkpoint == "/models/model.ckpt"
-    assert spec.data.train == "/repo/data/train"
+    assert spec.data.train == ("/repo/data/train",)
     assert spec.data.eval is None and spec.data.eval_fraction == 0.2
     assert (spec.gate.metric, spec.gate.min_value, spec.gate.min_improvement) == ("mAP_50", 0.0, 0.0)
     assert (spec.executor, spec.schedule.cron, spec.publish.destination) == ("process", None, None)
@@ -50,11 +51,11 @@ def test_a_path_from_a_variable_starts_at_the_working_directory(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PL_DATA", "mine")
-    assert parse(GOOD).data.train == str(tmp_path / "mine" / "train")
+    assert parse(GOOD).data.train == (str(tmp_path / "mine" / "train"),)
     monkeypatch.setenv("PL_DATA", "/elsewhere")
-    assert parse(GOOD).data.train == "/elsewhere/train"
+    assert parse(GOOD).data.train == ("/elsewhere/train",)
     monkeypatch.setenv("PL_DATA", "")
-    assert parse(GOOD).data.train == "/repo/data/train", "an empty variable counts as unset"
+    assert parse(GOOD).data.train == ("/repo/data/train",), "an empty variable counts as unset"
 
 
 def test_variables_in_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,9 +120,50 @@ def test_the_trainer_takes_every_setting() -> None:
     assert TrainOptions.model_validate(train.model_dump()).model_dump() == train.model_dump()
 
 
+def test_findings_are_allowed_by_their_codes() -> None:
+    text = GOOD.replace("data:\n", "  allow: [CFG012, CFG043]\ndata:\n")
+    assert parse(text).model.allow == ["CFG012", "CFG043"]
+    error = refused(text.replace("CFG012", "learning rate"))
+    assert "model.allow" in error.what and "codes of findings" in error.fix
+
+
+def test_the_data_section_is_what_the_data_options_are() -> None:
+    ours, theirs = DataSpec.model_fields, DataOptions.model_fields
+    assert list(ours) == list(theirs)
+    data = parse(GOOD + "  drift: {action: stop}\n").data
+    assert DataOptions.model_validate(data.model_dump()).model_dump() == data.model_dump()
+
+
+def test_several_paths_and_addresses() -> None:
+    text = GOOD.replace(
+        "  train: ${PL_DATA:-../data}/train\n", "  train: [a, gs://b/../c, s3://d]\n  test: x\n"
+    )
+    data = parse(text).data
+    assert data.train == ("/repo/detectors/a", "gs://b/../c", "s3://d") and data.test == (
+        "/repo/detectors/x",
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "what", "fix"),
+    [
+        ("  eval: []\n", "`data.eval`: Value should have at least 1 item", "the same for evaluation"),
+        ("  eval: [7]\n", "`data.eval`: Input should be a valid string", "the same for evaluation"),
+        ("  drift: {stop: 1}\n", "unknown key `data.drift.stop`", "the keys here are: class_frequency"),
+        ("  drift: {action: halt}\n", "`data.drift.action`: Input should be 'warn'", "beyond them"),
+        ("  spans: 0\n", "`data.spans`: Input should be greater than", "how many spans"),
+    ],
+)
+def test_what_is_wrong_with_the_data(line: str, what: str, fix: str) -> None:
+    error = refused(GOOD + line)
+    assert what in error.what and error.where == "boards.yaml:8" and fix in error.fix
+
+
 def test_span() -> None:
     assert not parse(GOOD).data.uses_span
-    assert parse(GOOD.replace("/train", "/{span}/train")).data.uses_span
+    assert all(
+        parse(GOOD.replace("/train", f"/{s}/train")).data.uses_span for s in ("{span}", "{SPAN}", "{SPAN:3}")
+    )
 
 
 def _pythons() -> list[Path]:

@@ -8,12 +8,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from components.checkpoint_converter.classification import (
-    as_detector,
-    classifier_name,
-    is_classification,
-)
+from components.checkpoint_converter.classification import as_detector, classifier_name
 from components.checkpoint_converter.convert import convert
+from components.checkpoint_converter.inspect import is_classification
 from components.checkpoint_converter.restore import require_complete, restore
 from components.checkpoint_converter.sources import read_checkpoint
 from detection.blocks import block_of

@@ -66,3 +66,60 @@ def test_stretching_keeps_shares() -> None:
     assert [step.step for step in manual.message.schedule] == [50, 80]
     manual.stretch(0, 10)
     assert [step.step for step in manual.message.schedule] == [50, 80]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "rate", "batch", "high", "too_high"),
+    [
+        ("momentum_optimizer", 0.01, 8, False, False),
+        ("momentum_optimizer", 0.011, 8, True, False),
+        ("momentum_optimizer", 0.02, 8, True, False),
+        ("momentum_optimizer", 0.021, 8, True, True),
+        ("momentum_optimizer", 0.04, 64, True, False),
+        ("momentum_optimizer", 0.02, 64, False, False),
+        ("rms_prop_optimizer", 0.006, 24, False, False),
+        ("rms_prop_optimizer", 0.0061, 24, True, True),
+        ("adam_optimizer", 0.006, 24, True, True),
+    ],
+)
+def test_a_rate_is_high_by_optimizer_and_batch(
+    optimizer: str, rate: float, batch: int, high: bool, too_high: bool
+) -> None:
+    config = protos.TrainEvalPipelineConfig()
+    getattr(
+        config.train_config.optimizer, optimizer
+    ).learning_rate.constant_learning_rate.learning_rate = rate
+    schedule = active_schedule(config)
+    assert schedule is not None
+    assert (schedule.is_high(batch), schedule.is_too_high(batch)) == (high, too_high)
+
+
+@pytest.mark.parametrize(
+    ("rate", "steps", "field"),
+    [
+        ("cosine_decay_learning_rate { learning_rate_base: 0.01 warmup_steps: 7 }", 7, ".warmup_steps"),
+        (
+            "cosine_decay_learning_rate { learning_rate_base: 1 warmup_learning_rate: 1 warmup_steps: 7 }",
+            0,
+            ".warmup_steps",
+        ),
+        (
+            "manual_step_learning_rate { warmup: true schedule { step: 5 } schedule { step: 9 } }",
+            5,
+            ".schedule",
+        ),
+        ("manual_step_learning_rate { schedule { step: 5 } }", 0, ".schedule"),
+        ("manual_step_learning_rate { warmup: true }", 0, ".schedule"),
+        (
+            "exponential_decay_learning_rate { burnin_steps: 4 burnin_learning_rate: 0.001 }",
+            4,
+            ".burnin_steps",
+        ),
+        ("exponential_decay_learning_rate { burnin_steps: 4 }", 0, ".burnin_steps"),
+        ("constant_learning_rate { learning_rate: 0.01 }", 0, "constant_learning_rate"),
+    ],
+)
+def test_the_warmup_of_every_schedule_is_known(rate: str, steps: int, field: str) -> None:
+    schedule = schedule_of(rate)
+    assert schedule.warmup_steps == steps
+    assert schedule.warmup_field.endswith(field)

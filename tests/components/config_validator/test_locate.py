@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from components.config_validator.locate import field_lines, line_of
+import pytest
+
+from components.config_validator.locate import Locator, split_index
 
 TEXT = """# model { ssd {
 model: {
@@ -22,19 +24,29 @@ train_config <
 """
 
 
-def test_lines() -> None:
-    lines = field_lines(TEXT)
-    assert lines["model.ssd.num_classes"] == 4
-    assert lines["model.ssd.post_processing.score_converter"] == 5
-    assert lines["train_config.fine_tune_checkpoint"] == 9
-    assert lines["train_config.data_augmentation_options.ssd_random_crop"] == 11
-    assert lines["train_config.num_steps"] == 14
-    assert not any("SIGMOID" in field or field.endswith(".b") for field in lines)
+@pytest.mark.parametrize(
+    ("field", "line"),
+    [
+        ("model.ssd.num_classes", 4),
+        ("model.ssd.post_processing.score_converter", 5),
+        ("train_config.fine_tune_checkpoint", 9),
+        ("train_config.data_augmentation_options", 10),
+        ("train_config.data_augmentation_options.ssd_random_crop", 11),
+        ("train_config.data_augmentation_options[1]", 11),
+        ("train_config.data_augmentation_options[0].ssd_random_crop", 10),
+        ("train_config.freeze_variables[1]", 13),
+        ("train_config.num_steps", 14),
+        ("model.ssd.image_resizer.fixed_shape_resizer", 3),
+        ("train_config.data_augmentation_options[7]", 8),
+        ("train_config.optimizer", 8),
+        ("eval_config.metrics_set", 1),
+        ("", 1),
+    ],
+)
+def test_a_field_or_the_nearest_block_around_it(field: str, line: int) -> None:
+    assert Locator(TEXT).line_of(field) == line
 
 
-def test_a_missing_field_is_at_the_block_around_it() -> None:
-    lines = field_lines(TEXT)
-    assert line_of(lines, "model.ssd.image_resizer.fixed_shape_resizer") == 3
-    assert line_of(lines, "train_config.optimizer") == 8
-    assert line_of(lines, "eval_config.metrics_set") == 1
-    assert line_of(lines, "") == 1
+def test_parts_of_a_path() -> None:
+    assert split_index("ssd") == ("ssd", None)
+    assert split_index("eval_input_reader[12]") == ("eval_input_reader", 12)

@@ -1,4 +1,4 @@
-"""Rules about train_config: each is broken once."""
+"""Rules about the batches of a training."""
 
 from __future__ import annotations
 
@@ -7,75 +7,54 @@ from typing import Any
 
 import pytest
 
-from components.config_validator.findings import Finding
-from components.config_validator.fixes import apply_fixes
+from components.config_validator.data_facts import DataFacts
+from components.config_validator.rules_training import RULES
+from components.config_validator.subject import Problem
 
-FindingsOf = Callable[..., list[Finding]]
+ProblemsOf = Callable[..., list[tuple[str, Problem]]]
 
-TRAIN = "train_config { %s }"
-COSINE = TRAIN % "optimizer { momentum_optimizer { learning_rate { cosine_decay_learning_rate { %s } } } }"
-MANUAL = (
-    TRAIN % "optimizer { momentum_optimizer { learning_rate { manual_step_learning_rate { "
-    "initial_learning_rate: 0.01 %s } } } }"
+TRAIN = "train_config { batch_size: %d num_steps: %d }"
+
+
+@pytest.mark.parametrize(("batch", "severity"), [(0, "error"), (65, "warning"), (1, ""), (64, "")])
+def test_a_batch_must_fit_one_machine(
+    config: Any, problems_of: ProblemsOf, batch: int, severity: str
+) -> None:
+    problems = problems_of(RULES, config, TRAIN % (batch, 400))
+    assert [(c, p.severity) for c, p in problems] == ([("CFG011", severity)] if severity else [])
+
+
+@pytest.mark.parametrize(
+    ("batch", "steps", "split", "severity", "message"),
+    [
+        (8, 400, True, "", ""),
+        (64, 400, True, "warning", "batch_size is 64, but there are 60 pictures"),
+        (64, 400, False, "", ""),  # 80 in all; how many train is not known
+        (64, 3, True, "warning", "batch_size is 64"),
+        (8, 7, True, "warning", "7 steps of 8 pictures see 56 of 60"),
+        (8, 7, False, "", ""),
+        (8, 8, True, "", ""),
+        (8, 5000, True, "info", "see each of 60 pictures 666 times"),
+        (8, 5001, False, "info", "see each of 80 pictures 500 times"),
+        (8, 0, True, "", ""),  # CFG013's
+    ],
 )
-
-# text merged into the sound config; code, severity, part of the message
-BROKEN = [
-    (TRAIN % "batch_size: 0", "CFG011", "error", "batch_size is 0"),
-    (TRAIN % "batch_size: 512", "CFG011", "warning", "batch_size is 512"),
-    (COSINE % "learning_rate_base: 0.08", "CFG012", "warning", "reaches 0.08 with momentum_optimizer"),
-    (COSINE % "learning_rate_base: 0 warmup_learning_rate: 0", "CFG012", "error", "learning rate is 0"),
-    (TRAIN % "num_steps: 0", "CFG013", "error", "num_steps is not set"),
-    (COSINE % "warmup_steps: 400", "CFG014", "error", "400 of 400 steps"),
-    (COSINE % "warmup_learning_rate: 0.015", "CFG014", "error", "warmup starts at 0.015"),
-    (MANUAL % "schedule { step: 20 } schedule { step: 10 }", "CFG014", "error", "[20, 10]"),
-    (MANUAL % "schedule { step: 900 }", "CFG014", "info", "first changes at step 900"),
-    (TRAIN % "fine_tune_checkpoint_type: 'classification'", "CFG015", "warning", '"classification"'),
-    (TRAIN % "fine_tune_checkpoint_type: 'detect'", "CFG015", "error", "'detect'"),
-    (TRAIN % "data_augmentation_options { random_rotation90 { } }", "CFG016", "warning", "random_rotation90"),
-    (TRAIN % "freeze_variables: 'Feature(Extractor'", "CFG017", "error", "not a regular expression"),
-    (TRAIN % "sync_replicas: true", "CFG018", "info", "sync_replicas has no effect"),
-]
-
-
-@pytest.mark.parametrize(("text", "code", "severity", "message"), BROKEN)
-def test_one_broken_rule_is_one_finding(
-    config: Any, findings_of: FindingsOf, text: str, code: str, severity: str, message: str
+def test_batches_are_compared_with_the_data(
+    config: Any, problems_of: ProblemsOf, batch: int, steps: int, split: bool, severity: str, message: str
 ) -> None:
-    findings = findings_of(config, text)
-    assert [(f.code, f.severity) for f in findings] == [(code, severity)]
-    assert message in findings[0].message
-    assert int(findings[0].location.removeprefix("p.config:")) > 100
-    assert findings[0].reason and findings[0].fix and not findings[0].safe
-
-
-def test_a_rate_is_judged_with_its_batch(config: Any, findings_of: FindingsOf) -> None:
-    assert findings_of(config, (TRAIN % "batch_size: 64") + COSINE % "learning_rate_base: 0.03") == []
-
-
-def test_no_optimizer_is_said(config: Any, findings_of: FindingsOf) -> None:
-    config.train_config.ClearField("optimizer")
-    (finding,) = findings_of(config)
-    assert (finding.code, finding.severity) == ("CFG019", "warning")
-
-
-@pytest.mark.parametrize(("total_steps", "severity"), [(300, "error"), (5000, "warning")])
-def test_a_cosine_of_another_length_is_fitted(
-    config: Any, findings_of: FindingsOf, total_steps: int, severity: str
-) -> None:
-    (finding,) = findings_of(config, COSINE % f"total_steps: {total_steps}")
-    assert (finding.code, finding.severity, finding.safe) == ("CFG014", severity, True)
-    fixed = apply_fixes(config, [finding])
-    rate = fixed.train_config.optimizer.momentum_optimizer.learning_rate.cosine_decay_learning_rate
-    assert rate.total_steps == 400
-    assert findings_of(fixed) == []
-
-
-def test_the_old_name_of_the_checkpoint_type_is_replaced(config: Any, findings_of: FindingsOf) -> None:
-    config.train_config.ClearField("fine_tune_checkpoint_type")
-    (finding,) = findings_of(config, TRAIN % "from_detection_checkpoint: true")
-    assert (finding.code, finding.severity, finding.safe) == ("CFG015", "info", True)
-    fixed = apply_fixes(config, [finding])
-    assert fixed.train_config.fine_tune_checkpoint_type == "detection"
-    assert not fixed.train_config.HasField("from_detection_checkpoint")
-    assert findings_of(fixed) == []
+    facts = DataFacts(
+        path="data",
+        images=80,
+        images_train=60 if split else None,
+        images_eval=20 if split else None,
+        boxes_by_class={"stop": 100},
+        box_sizes=(),
+        image_sizes=(),
+        boxes_of_densest=4,
+        masks=None,
+        keypoints=None,
+        max_label_id=None,
+    )
+    problems = problems_of(RULES, config, TRAIN % (batch, steps), data=facts)
+    assert [(c, p.severity) for c, p in problems] == ([("CFG053", severity)] if severity else [])
+    assert all(message in p.message for _, p in problems)

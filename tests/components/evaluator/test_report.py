@@ -192,6 +192,16 @@ def test_an_unproved_conversion_is_said_so(records: RunRecords) -> None:
     assert "Class head: 0 of 3 rows by name." in text
 
 
+def test_an_allowed_finding_is_marked(records: RunRecords) -> None:
+    assert "set num_classes: 3 applied" in page_of(records)
+    allowed = [replace(finding, allowed=True) for finding in records.findings]
+    assert "set num_classes: 3 allowed" in page_of(replace(records, findings=allowed))
+
+
+def page_of(records: RunRecords) -> str:
+    return Page(render_report("d", comparison(NEW, OLD), records, [], {"Run": ""})).text
+
+
 def test_long_quarantines_are_cut(records: RunRecords) -> None:
     rows = [records.quarantine[0]] * 40
     text = Page(

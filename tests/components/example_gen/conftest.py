@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -86,3 +87,21 @@ def microcontrollers() -> Path:
     if not folder.exists():
         pytest.skip("the microcontrollers_voc data set isn't at ../shared/data/datasets")
     return folder
+
+
+@pytest.fixture
+def bucket() -> Iterator[ModuleType]:
+    """An empty bucket mem://b; `put(path, data)` fills it."""
+    from tests.components.example_gen import memory_files
+
+    memory_files.FILES.clear()
+    yield memory_files
+    memory_files.FILES.clear()
+
+
+@pytest.fixture(scope="session")
+def datasets() -> Path:
+    folder = Path(__file__).parents[3] / ".." / "shared" / "data" / "datasets"
+    if not folder.exists():
+        pytest.skip("the data sets aren't at ../shared/data/datasets")
+    return folder.resolve()

@@ -3,19 +3,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from components.example_gen.images import find_images, sample_images
+from components.example_gen.images import sample_images, sample_of_records
+from components.example_gen.records import ImageRecord
+from components.example_gen.sources import FileSource, RecordSource
 from detection.errors import BadInput
 
 
 def make_images(folder: Path, count: int) -> None:
     for index in range(count):
         Image.new("RGB", (8, 6), (index, 0, 0)).save(folder / f"{index}.png")
-
-
-def test_hidden_files_are_no_images(tmp_path: Path) -> None:
-    make_images(tmp_path, 1)
-    (tmp_path / "._0.png").touch()
-    assert [file.name for file in find_images(tmp_path)] == ["0.png"]
 
 
 def test_the_sample_is_spread(tmp_path: Path) -> None:
@@ -33,3 +29,26 @@ def test_the_sample_skips_what_does_not_decode(tmp_path: Path) -> None:
         file.write_bytes(b"broken")
     with pytest.raises(BadInput, match="no image"):
         sample_images(tmp_path, 2)
+
+
+def test_images_inside_a_tfrecord_become_files(tmp_path: Path) -> None:
+    make_images(tmp_path, 2)
+    data = [(tmp_path / f"{index}.png").read_bytes() for index in range(2)]
+    (tmp_path / "x.record").write_bytes(b"".join(data))
+    sources = [
+        RecordSource(str(tmp_path / "x.record"), 0, len(data[0])),
+        FileSource(str(tmp_path / "1.png")),
+    ]
+    records = [ImageRecord("", str(index), source, None) for index, source in enumerate(sources)]
+    proof = sample_of_records([*records, ImageRecord("", "gone", None, None)], 4, tmp_path / "proof")
+    assert {path.read_bytes() for path in proof} == set(data)
+    assert {path.parent for path in proof} == {tmp_path, tmp_path / "proof"}
+    assert sample_of_records(records, 4, tmp_path / "proof") == proof
+
+
+def test_a_name_that_is_not_unicode_becomes_one(tmp_path: Path) -> None:
+    make_images(tmp_path, 1)
+    odd = (tmp_path / "0.png").rename(tmp_path / "caf\udce9.png")
+    records = [ImageRecord("", "x", FileSource(str(odd)), None)]
+    (proof,) = sample_of_records(records, 1, tmp_path / "proof")
+    assert str(proof).encode() and proof.read_bytes() == odd.read_bytes()

@@ -4,14 +4,18 @@ import json
 
 import pytest
 
-from components.example_gen.ingest import ingest
+from components.example_gen.ingest import Outputs, ingest
 from components.example_gen.records import RULES
 from detection.config.label_map import read_label_map
 from detection.errors import BadInput
 
 
-def run(data, **options):
-    return ingest(data.options(**options), data.label_map, data.root / "examples", data.root / "quarantine")
+def outputs(root):
+    return Outputs(*(str(root / name) for name in ("examples", "quarantine", "statistics", "schema")))
+
+
+def run(data, previous="", root=None, **options):
+    return ingest(data.options(**options), data.label_map, outputs(root or data.root), previous)
 
 
 def test_a_data_set_with_every_fault(voc_data, jpeg, xml_of):
@@ -51,7 +55,7 @@ def test_a_data_set_with_every_fault(voc_data, jpeg, xml_of):
         ("DATA013", "bad_xml.jpg", "quarantined"),
         ("DATA004", "resized.jpg", "rescaled"),
         ("DATA004", "other_size.jpg", "quarantined"),
-        ("DATA012", "grey.jpg", "converted"),
+        ("DATA012", "grey.jpg", "kept"),
         ("DATA006", "boxes.jpg", "clipped"),
         ("DATA007", "boxes.jpg", "quarantined"),
         ("DATA008", "boxes.jpg", "swapped"),
@@ -67,10 +71,17 @@ def test_a_data_set_with_every_fault(voc_data, jpeg, xml_of):
     stored = json.loads((voc_data.root / "quarantine" / "statistics.json").read_text())
     assert stored == statistics.model_dump()
     assert stored["splits"]["train"]["images_without_boxes"] == 1
-    assert sorted(p.name for p in (voc_data.root / "quarantine").iterdir()) == [
+    quarantine = voc_data.root / "quarantine"
+    assert sorted(p.name for p in quarantine.iterdir()) == [
+        "contact_sheets",
         "quarantine.jsonl",
+        "report.md",
         "statistics.json",
     ]
+    sheets = sorted(p.stem for p in (quarantine / "contact_sheets").iterdir())
+    assert sheets == sorted({code for code, _, _ in found} | {"train", "eval"})
+    assert all(f"contact_sheets/{name}.jpg" in (quarantine / "report.md").read_text() for name in sheets)
+    assert sorted(p.name for p in (voc_data.root / "examples").iterdir()) == ["Split-eval", "Split-train"]
 
 
 def test_too_much_set_aside(voc_data):
@@ -90,13 +101,50 @@ def test_leak_between_the_splits(voc_data, jpeg):
         run(voc_data)
 
 
+def test_drift_from_the_span_before(voc_data, tmp_path):
+    for i in range(30):
+        voc_data.add("train", f"{i}", [("cat", (10, 10, 30, 30))])
+    voc_data.add("eval", "e", [("cat", (10, 10, 30, 30))])
+    drift = {"class_frequency": 0.2, "box_size": 0.2}
+    assert run(voc_data, root=tmp_path / "one", drift=drift).drift == []  # the first span has none before it
+    before = str(tmp_path / "one" / "quarantine")
+    assert run(voc_data, before, tmp_path / "two", drift=drift).drift == []
+    for i in range(30):
+        voc_data.add("train", f"{i}", [("dog", (10, 10, 90, 70))])
+    moved = run(voc_data, before, tmp_path / "three", drift=drift)
+    assert {(one.what, one.label) for one in moved.drift} == {
+        ("class_frequency", "cat"),
+        ("class_frequency", "dog"),
+        ("box_size", ""),
+    }
+    report = (tmp_path / "three" / "quarantine" / "report.md").read_text()
+    assert "train: cat was 100.0% of the boxes, now 0.0%" in report
+    with pytest.raises(BadInput, match="the data moved from the span before"):
+        run(voc_data, before, tmp_path / "four", drift={**drift, "action": "stop"})
+    assert (tmp_path / "four" / "quarantine" / "statistics.json").exists()  # to look at
+    assert run(voc_data, before, tmp_path / "five").drift == []  # nobody asked
+
+
+def test_three_splits_by_content(voc_data, tmp_path):
+    for i in range(40):
+        voc_data.add("train", f"{i}")
+    statistics = run(voc_data, eval_fraction=0.3, test_fraction=0.3, compress=False)
+    counts = {split: counted.images_written for split, counted in statistics.splits.items()}
+    assert sum(counts.values()) == 40 and min(counts.values()) > 3
+    files = sorted(p.relative_to(tmp_path / "examples").as_posix() for p in tmp_path.rglob("*.tfrecord"))
+    assert files == [f"Split-{split}/examples-00000-of-00001.tfrecord" for split in ("eval", "test", "train")]
+    kept = sorted(p.parent.name for p in (tmp_path / "statistics").rglob("FeatureStats.pb"))
+    assert kept == ["Split-eval", "Split-test", "Split-train"]
+    assert (tmp_path / "schema" / "schema.pbtxt").stat().st_size
+
+
 def test_real_data_balances(microcontrollers, tmp_path):
     options = {
         "train": microcontrollers / "images" / "train",
         "eval": microcontrollers / "images" / "test",
         "label_map": microcontrollers / "training" / "labelmap.pbtxt",
     }
-    statistics = ingest(options, read_label_map(options["label_map"]), tmp_path / "e", tmp_path / "q")
+    statistics = ingest(options, read_label_map(options["label_map"]), outputs(tmp_path))
     assert (statistics.images_written, statistics.boxes_written) == (149, 177)
     assert statistics.splits["train"].boxes_by_class == {
         "Raspberry_Pi_3": 42,
@@ -104,4 +152,4 @@ def test_real_data_balances(microcontrollers, tmp_path):
         "ESP8266": 45,
         "Heltec_ESP32_Lora": 42,
     }
-    assert (tmp_path / "q" / "quarantine.jsonl").read_text() == ""
+    assert (tmp_path / "quarantine" / "quarantine.jsonl").read_text() == ""

@@ -2,76 +2,65 @@ from __future__ import annotations
 
 import pytest
 
-from components.example_gen.records import BoxRecord, DataOptions, ImageRecord
-from components.example_gen.statistics import require_usable, summarise
-from detection.errors import BadInput, Failed
-
-RECORDS = [
-    ImageRecord("train", f"{i}.jpg", None, None, (BoxRecord("object 1", "cat", 1, 1, 2, 2),))
-    for i in range(4)
-]
+from components.example_gen.records import GoodBox
+from components.example_gen.statistics import SplitStatistics, summarise
+from detection.errors import Failed
 
 
-def row(name, split="train", written=True, sha="", code=None):
-    findings = []
-    if code:
-        findings = [{"file": name, "object": None, "code": code, "action": "quarantined", "detail": "why"}]
-    return {
-        "split": split,
-        "name": name,
-        "sha256": sha or name,
-        "boxes_read": 1,
-        "labels": {"cat": 1} if written else {},
-        "written": written,
-        "findings": findings,
-    }
+def box(label="cat", height=0.5, width=0.25):
+    return GoodBox(0.1, 0.2, 0.1 + height, 0.2 + width, label, 1, False, False)
 
 
-def shard(split, images):
-    return {"shard": "x", "split": split, "images": images, "boxes": images}
-
-
-GOOD = [row("0.jpg"), row("1.jpg"), row("2.jpg"), row("3.jpg", "eval")]
-OPTIONS = DataOptions(train="/data", label_map="/data/l.pbtxt")
+def shard(images=1, quarantined=0, labels=("cat",)):
+    counted = SplitStatistics(
+        images_read=images + quarantined,
+        images_quarantined=quarantined,
+        boxes_read=images * len(labels) + quarantined,
+        boxes_quarantined=quarantined,
+        findings_by_code={"DATA001": quarantined} if quarantined else {},
+        shards=1,
+    )
+    for _ in range(images):
+        counted.add_written((200, 100), [box(label) for label in labels])
+    return counted
 
 
 def test_counts_by_split_and_class():
-    rows = [row("0.jpg"), row("1.jpg"), row("2.jpg", written=False, code="DATA001"), row("3.jpg", "eval")]
-    statistics = summarise(RECORDS, [*rows, shard("train", 2), shard("eval", 1)], ["cat", "dog"])
-    assert (statistics.images_read, statistics.images_written, statistics.images_quarantined) == (4, 3, 1)
-    assert (statistics.boxes_read, statistics.boxes_written, statistics.boxes_quarantined) == (4, 3, 1)
+    shards = [
+        ("train", shard(2, quarantined=1)),
+        ("train", shard(1, labels=("dog", "dog"))),
+        ("eval", shard()),
+    ]
+    statistics = summarise(5, 6, shards, ("train", "eval"), ["cat", "dog", "bird"])
+    assert (statistics.images_read, statistics.images_written, statistics.images_quarantined) == (5, 4, 1)
+    assert (statistics.boxes_read, statistics.boxes_written, statistics.boxes_quarantined) == (6, 5, 1)
     assert statistics.findings_by_code == {"DATA001": 1}
     train = statistics.splits["train"]
-    assert (train.images_read, train.images_written, train.shards) == (3, 2, 1)
-    assert train.boxes_by_class == {"cat": 2, "dog": 0}
-    with pytest.raises(BadInput, match=r"1 of 4 images can't be used \(25.0%, allowed are 5.0%\)") as caught:
-        require_usable(statistics, rows, OPTIONS)
-    assert "DATA001 the image can't be decoded: 1, e.g. 2.jpg: why" in str(caught.value)
-    generous = OPTIONS.model_copy(update={"max_quarantined": 0.25})
-    require_usable(statistics, rows, generous)
+    assert (train.images_read, train.images_written, train.shards) == (4, 3, 2)
+    assert train.boxes_by_class == {"cat": 2, "dog": 2, "bird": 0}
+    assert train.images_by_class == {"cat": 2, "dog": 1}
+    assert statistics.splits["eval"].boxes_by_class == {"cat": 1, "dog": 0, "bird": 0}
 
 
-@pytest.mark.parametrize("train_images", [2, 4])
-def test_a_lost_or_doubled_image_fails(train_images):
-    with pytest.raises(Failed, match=f"images don't balance: 4 read, but {train_images + 1} written"):
-        summarise(RECORDS, [*GOOD, shard("train", train_images), shard("eval", 1)], ["cat"])
+def test_histograms_of_what_is_written():
+    counted = SplitStatistics()
+    counted.add_written((640, 480), [box(height=0.5, width=0.5), box(height=0.1, width=0.1)])
+    counted.add_written((640, 480), [])
+
+    def bins(histogram):
+        return {edge: n for edge, n in zip(histogram.lower_edges, histogram.counts, strict=True) if n}
+
+    assert bins(counted.box_sizes) == {0.0884: 1, 0.5: 1}
+    assert bins(counted.box_aspects) == {1.25: 2}  # square in shares is 4:3 in pixels
+    assert bins(counted.objects_per_image) == {0: 1, 2: 1}
+    assert bins(counted.image_widths) == {640: 2}
+    assert bins(counted.image_heights) == {384: 2}
+    assert counted.images_without_boxes == 1
 
 
-def test_a_lost_row_fails():
-    with pytest.raises(Failed, match="don't balance"):
-        summarise(RECORDS, [*GOOD[1:], shard("train", 2), shard("eval", 1)], ["cat"])
-
-
-def test_the_same_image_in_both_splits():
-    rows = [row("0.jpg", sha="s"), row("1.jpg"), row("2.jpg"), row("3.jpg", "eval", sha="s")]
-    statistics = summarise(RECORDS, [*rows, shard("train", 3), shard("eval", 1)], ["cat"])
-    with pytest.raises(BadInput, match="DATA011") as caught:
-        require_usable(statistics, rows, OPTIONS)
-    assert "train 0.jpg = eval 3.jpg" in str(caught.value)
-
-
-def test_an_empty_split():
-    rows = [row(f"{i}.jpg") for i in range(4)]
-    statistics = summarise(RECORDS, [*rows, shard("train", 4), shard("eval", 0)], ["cat"])
-    with pytest.raises(BadInput, match="the eval split has no usable box"):
-        require_usable(statistics, rows, OPTIONS)
+@pytest.mark.parametrize(("images", "boxes"), [(4, 5), (2, 3), (3, 2), (3, 4)])
+def test_a_lost_or_doubled_image_or_box_fails(images, boxes):
+    what = "images" if images != 3 else "boxes"
+    with pytest.raises(Failed, match=f"the {what} don't balance"):
+        summarise(images, boxes, [("train", shard(3))], ("train", "eval"), ["cat"])
+    assert summarise(3, 3, [("train", shard(3))], ("train", "eval"), ["cat"]).boxes_written == 3

@@ -4,6 +4,8 @@ import math
 
 import pytest
 
+from components.example_gen.sources import FileSource
+from components.example_gen.tree import Tree
 from components.example_gen.tutorial_csv import find_csv, read_csv
 from components.example_gen.voc import read_voc
 from detection.errors import BadInput
@@ -26,33 +28,35 @@ def test_groups_rows_by_image(folder):
         + "1.jpg,100,80,cat,1,2,3,4\n0.jpg,100,80,dog,5,6,7,8\n"
         + "1.jpg,100,80,dog,9,10,11,12\n2.jpg,100,80,,,,,\n"
     )
-    zero, one, two = read_csv(file, "train")
+    zero, one, two = read_csv(str(file), "train")
     assert [b.place for b in one.boxes] == ["row 2", "row 4"]
     assert (zero.boxes[0].label, zero.boxes[0].xmin, zero.boxes[0].ymax) == ("dog", 5, 8)
-    assert two.boxes == () and two.image == folder / "train" / "2.jpg"
-    assert (one.width, one.height, one.annotation) == (100, 80, file)
+    assert two.boxes == () and two.source == FileSource(str(folder / "train" / "2.jpg"))
+    assert (one.width, one.height, one.annotation) == (100, 80, str(file))
 
 
 def test_a_row_without_its_image_is_kept_and_a_picture_without_row_is_not_read(folder):
     file = folder / "train_labels.csv"
     file.write_text(HEADER + "1.jpg,100,80,cat,1,2,3,4\ngone.jpg,100,80,cat,1,2,3,four\n")
-    one, gone = read_csv(file, "")
-    assert one.image is not None and gone.image is None
+    one, gone = read_csv(str(file), "")
+    assert one.source is not None and gone.source is None
     assert math.isnan(gone.boxes[0].ymax)
+    (note,) = one.notes
+    assert note.code == "DATA035" and "2 of" in note.detail and "0.jpg, 2.jpg" in note.detail
 
 
 def test_semicolons_and_a_byte_order_mark(folder):
     file = folder / "train_labels.csv"
     text = (HEADER + "1.jpg,100,80,cat,1,2,3,4\n").replace(",", ";")
     file.write_bytes(b"\xef\xbb\xbf" + text.encode())
-    (record,) = read_csv(file, "")
+    (record,) = read_csv(str(file), "")
     assert record.boxes[0].label == "cat"
 
 
 def test_contradicting_sizes_set_the_image_aside(folder):
     file = folder / "train_labels.csv"
     file.write_text(HEADER + "1.jpg,100,80,cat,1,2,3,4\n1.jpg,200,160,cat,1,2,3,4\n")
-    (record,) = read_csv(file, "")
+    (record,) = read_csv(str(file), "")
     assert record.problem.code == "DATA013" and "100x80, 200x160" in record.problem.detail
 
 
@@ -60,22 +64,25 @@ def test_a_missing_column_is_named(folder):
     file = folder / "train_labels.csv"
     file.write_text("filename,width,height,label,xmin,ymin,xmax,ymax\n")
     with pytest.raises(BadInput, match="no column class"):
-        read_csv(file, "")
+        read_csv(str(file), "")
 
 
 def test_images_nowhere_to_be_found(tmp_path):
     file = tmp_path / "x.csv"
     file.write_text(HEADER + "1.jpg,100,80,cat,1,2,3,4\n")
-    with pytest.raises(BadInput, match="none of the CSV's images is found"):
-        read_csv(file, "")
+    with pytest.raises(BadInput, match="none of the images that x.csv names is found"):
+        read_csv(str(file), "")
 
 
 def test_finds_the_csv_of_a_folder(folder):
-    assert find_csv(folder / "train") is None
+    def found():
+        return find_csv(Tree.at(str(folder / "train")))
+
+    assert found() is None
     (folder / "train_labels.csv").write_text(HEADER)
-    assert find_csv(folder / "train") == folder / "train_labels.csv"
+    assert found() == str(folder / "train_labels.csv")
     (folder / "train" / "any.csv").write_text(HEADER)
-    assert find_csv(folder / "train") == folder / "train" / "any.csv"
+    assert found() == str(folder / "train" / "any.csv")
 
 
 def test_real_csv_says_the_same_as_the_xml(microcontrollers):
@@ -83,4 +90,23 @@ def test_real_csv_says_the_same_as_the_xml(microcontrollers):
         return {r.name: sorted((b.label, b.xmin, b.ymin, b.xmax, b.ymax) for b in r.boxes) for r in records}
 
     images = microcontrollers / "images"
-    assert boxes(read_csv(images / "train_labels.csv", "")) == boxes(read_voc(images / "train", ""))
+    assert boxes(read_csv(str(images / "train_labels.csv"), "")) == boxes(
+        read_voc(Tree.at(str(images / "train")), "")
+    )
+
+
+def test_a_damaged_table_is_named(folder):
+    file = folder / "train_labels.csv"
+    file.write_text(HEADER + '1.jpg,100,80,"' + "x" * 200_000 + '",1,2,3,4\n')
+    with pytest.raises(BadInput, match="the CSV can't be read"):
+        read_csv(str(file), "")
+
+
+@pytest.mark.parametrize(
+    "row", ['1.jpg,100,80,"cat,1,2,3,4', '1.jpg,100,80,"cat,1,2,3,4\n2.jpg,100,80,cat",1,2,3,4']
+)
+def test_a_quote_that_is_not_closed_swallows_no_row(folder, row):
+    file = folder / "train_labels.csv"
+    file.write_text(HEADER + "0.jpg,100,80,cat,1,2,3,4\n" + row + "\n2.jpg,100,80,cat,1,2,3,4\n")
+    with pytest.raises(BadInput, match="the CSV can't be read"):
+        read_csv(str(file), "")

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import math
 import shutil
-import time
 
 import pytest
 
-from components.example_gen.voc import layout, parse_annotation, read_voc
+from components.example_gen.sources import FileSource
+from components.example_gen.tree import Tree
+from components.example_gen.voc import read_image_set, read_voc
 
 
 def by_name(records):
@@ -17,7 +17,7 @@ def test_pairs_image_and_xml_and_keeps_what_has_no_partner(voc_data):
     voc_data.add("train", "a", [("cat", (1, 2, 30, 40)), ("dog", (5, 6, 7, 8))])
     voc_data.add("train", "lonely_image", xml=None)
     voc_data.add("train", "lonely_xml", image=None)
-    records = by_name(read_voc(voc_data.root / "train", "train"))
+    records = by_name(read_voc(Tree.at(str(voc_data.root / "train")), "train"))
     assert sorted(records) == ["a.jpg", "lonely_image.jpg", "lonely_xml.xml"]
     a = records["a.jpg"]
     assert (a.split, a.width, a.height) == ("train", 100, 80)
@@ -26,23 +26,23 @@ def test_pairs_image_and_xml_and_keeps_what_has_no_partner(voc_data):
         ("object 2", "dog", 5, 6, 7, 8),
     ]
     assert records["lonely_image.jpg"].annotation is None and records["lonely_image.jpg"].boxes == ()
-    assert records["lonely_xml.xml"].image is None and len(records["lonely_xml.xml"].boxes) == 1
+    assert records["lonely_xml.xml"].source is None and len(records["lonely_xml.xml"].boxes) == 1
 
 
 def test_a_wrong_filename_does_not_take_the_image_of_another_xml(voc_data, xml_of):
     voc_data.add("train", "a", image=None, xml=xml_of("b.jpg", [("cat", (1, 1, 9, 9))]))
     b = voc_data.add("train", "b", [("dog", (2, 2, 9, 9))])
-    records = by_name(read_voc(voc_data.root / "train", ""))
-    assert records["b.jpg"].image == b and records["b.jpg"].boxes[0].label == "dog"
-    assert records["a.xml"].image is None
+    records = by_name(read_voc(Tree.at(str(voc_data.root / "train")), ""))
+    assert records["b.jpg"].source == FileSource(str(b)) and records["b.jpg"].boxes[0].label == "dog"
+    assert records["a.xml"].source is None
 
 
 def test_filename_pairs_an_xml_of_another_name(voc_data, xml_of):
     xml = xml_of("C:\\photos\\IMG_1.JPG", [("cat", (1, 1, 9, 9))])
     voc_data.add("train", "renamed", image=None, xml=xml)
     image = voc_data.add("train", "img_1", xml=None)
-    (record,) = read_voc(voc_data.root / "train", "")
-    assert record.image == image and len(record.boxes) == 1
+    (record,) = read_voc(Tree.at(str(voc_data.root / "train")), "")
+    assert record.source == FileSource(str(image)) and len(record.boxes) == 1
 
 
 def test_reads_the_layout_of_the_voc_challenge(voc_data):
@@ -53,15 +53,14 @@ def test_reads_the_layout_of_the_voc_challenge(voc_data):
         shutil.move(train / f"a{suffix}", train / folder)
     (train / "SegmentationClass").mkdir()
     shutil.copy(train / "JPEGImages" / "a.jpg", train / "SegmentationClass" / "a.png")
-    assert layout(train) == (train / "JPEGImages", train / "Annotations")
-    (record,) = read_voc(train, "")
-    assert record.name == "a.jpg" and len(record.boxes) == 1
+    (record,) = read_voc(Tree.at(str(train)), "")
+    assert record.name == "JPEGImages/a.jpg" and len(record.boxes) == 1
 
 
 def test_hidden_files_are_not_data(voc_data):
     voc_data.add("train", "a")
     voc_data.add("train", "._a")
-    assert [record.name for record in read_voc(voc_data.root / "train", "")] == ["a.jpg"]
+    assert [record.name for record in read_voc(Tree.at(str(voc_data.root / "train")), "")] == ["a.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -74,46 +73,87 @@ def test_hidden_files_are_not_data(voc_data):
 )
 def test_an_unreadable_xml_sets_its_image_aside(voc_data, xml, reason):
     voc_data.add("train", "a", xml=xml)
-    (record,) = read_voc(voc_data.root / "train", "")
-    assert record.image is not None
+    (record,) = read_voc(Tree.at(str(voc_data.root / "train")), "")
+    assert record.source is not None
     assert record.problem.code == "DATA013" and reason in record.problem.detail
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
-def test_no_external_entity_is_read(tmp_path, encoding):
-    secret = tmp_path / "secret"
-    secret.write_text("s3cret")
-    xml = (
-        f'<?xml version="1.0" encoding="{encoding}"?><!DOCTYPE a [<!ENTITY x SYSTEM "file://{secret}">]>'
-        "<annotation><filename>&x;</filename></annotation>"
+def write(root, *names, data=b""):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("image", "xml"),
+    [
+        ("images/a.jpg", "annotations/xmls/a.xml"),
+        ("train/images/a.jpg", "train/annotations/a.xml"),
+        ("images/train/a.jpg", "Annotations/train/a.xml"),
+        ("VOCdevkit/VOC2012/JPEGImages/a.jpg", "VOCdevkit/VOC2012/Annotations/a.xml"),
+        ("img/a.png", "labels/a.xml"),
+        ("a.jpg", "xml/a.xml"),
+        ("cafe\u0301.jpg", "caf\u00e9.xml"),
+    ],
+)
+def test_layouts_that_people_have(tmp_path, xml_of, image, xml):
+    write(tmp_path, image)
+    write(tmp_path, xml, data=xml_of("other name", [("cat", (1, 2, 3, 4))]).encode())
+    (record,) = read_voc(Tree.at(str(tmp_path)), "")
+    assert record.name == image and len(record.boxes) == 1
+
+
+def test_two_years_with_the_same_names(tmp_path, xml_of):
+    for year, label in (("VOC2007", "cat"), ("VOC2012", "dog")):
+        write(tmp_path, f"{year}/JPEGImages/1.jpg")
+        write(tmp_path, f"{year}/Annotations/1.xml", data=xml_of("1.jpg", [(label, (1, 2, 3, 4))]).encode())
+    records = by_name(read_voc(Tree.at(str(tmp_path)), ""))
+    assert {name: record.boxes[0].label for name, record in records.items()} == {
+        "VOC2007/JPEGImages/1.jpg": "cat",
+        "VOC2012/JPEGImages/1.jpg": "dog",
+    }
+
+
+def test_pictures_beside_the_image_folder_are_no_data(tmp_path, xml_of):
+    write(
+        tmp_path,
+        "images/a.jpg",
+        "images/sub/b.jpg",
+        "annotations/trimaps/a.png",
+        "other/images/c.jpg",
+        "d.jpg",
     )
-    with pytest.raises(ValueError, match="DOCTYPE"):
-        parse_annotation(xml.encode(encoding))
+    write(tmp_path, "annotations/xmls/a.xml", data=xml_of("a.jpg", [("cat", (1, 2, 3, 4))]).encode())
+    assert sorted(by_name(read_voc(Tree.at(str(tmp_path)), ""))) == ["images/a.jpg", "images/sub/b.jpg"]
 
 
-def test_an_entity_bomb_does_not_go_off():
-    entities = "".join(f'<!ENTITY e{i} "{f"&e{i - 1};" * 10}">' for i in range(1, 12))
-    bomb = f'<!DOCTYPE a [<!ENTITY e0 "boom">{entities}]><annotation><filename>&e11;</filename></annotation>'
-    start = time.monotonic()
-    with pytest.raises(ValueError, match="DOCTYPE"):
-        parse_annotation(bomb.encode())
-    assert time.monotonic() - start < 1
+def test_an_old_suffix_in_filename_still_pairs(tmp_path, xml_of):
+    write(tmp_path, "IMG_1.png")
+    write(tmp_path, "0001.xml", data=xml_of("IMG_1.jpg", [("cat", (1, 2, 3, 4))]).encode())
+    (record,) = read_voc(Tree.at(str(tmp_path)), "")
+    assert record.name == "IMG_1.png" and len(record.boxes) == 1
 
 
-def test_coordinates_that_are_no_numbers_become_nan():
-    annotation = parse_annotation(
-        b"<annotation><object><name> cat </name><difficult>1</difficult><bndbox><xmin>1.5</xmin>"
-        b"<ymin>two</ymin><xmax/></bndbox></object></annotation>"
-    )
-    (box,) = annotation.boxes
-    assert (box.label, box.xmin, box.difficult, box.truncated) == ("cat", 1.5, True, False)
-    assert all(map(math.isnan, (box.ymin, box.xmax, box.ymax)))
-    assert (annotation.width, annotation.height) == (0, 0)
+def test_image_sets(tmp_path, xml_of):
+    for number in range(4):
+        write(tmp_path, f"JPEGImages/{number}.jpg")
+        xml = xml_of(f"{number}.jpg", [("cat", (1, 2, 3, 4))]).encode()
+        write(tmp_path, f"Annotations/{number}.xml", data=xml)
+    listed = tmp_path / "ImageSets" / "Main" / "cat_train.txt"
+    write(tmp_path, "ImageSets/Main/cat_train.txt", data=b"0  1\n2 -1\r\n\n1.jpg\ngone\n")
+    records = read_image_set(str(listed), "train")
+    assert [(r.name, r.split, len(r.boxes)) for r in records] == [
+        ("JPEGImages/0.jpg", "train", 1),
+        ("JPEGImages/1.jpg", "train", 1),
+        ("JPEGImages/2.jpg", "train", 1),
+        ("gone", "train", 0),
+    ]
+    assert records[-1].source is None and records[-1].annotation == str(listed)
 
 
 def test_real_data(microcontrollers):
-    train = read_voc(microcontrollers / "images" / "train", "train")
-    test = read_voc(microcontrollers / "images" / "test", "eval")
+    train = read_voc(Tree.at(str(microcontrollers / "images" / "train")), "train")
+    test = read_voc(Tree.at(str(microcontrollers / "images" / "test")), "eval")
     assert (len(train), len(test)) == (142, 7)
     assert sum(len(record.boxes) for record in train + test) == 177
-    assert all(record.image and record.annotation and record.problem is None for record in train + test)
+    assert all(record.source and record.annotation and record.problem is None for record in train + test)

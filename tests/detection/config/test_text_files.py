@@ -6,48 +6,58 @@ from pathlib import Path
 
 import pytest
 
+from detection.config.text_fault import TextFault
 from detection.config.text_files import read_text, write_text
-from detection.errors import BadInput
 
 CASES = {
-    "a Git LFS pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 3\n",
-    "a binary file": b"\x0a\x00\x00model",
-    "UTF-16": "model {".encode("utf-16"),
-    "not UTF-8": b"model {\n name: '\xe9'\n}",
-    "is empty": b" \n",
+    "a Git LFS pointer": ("TXT019", b"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 3\n"),
+    "a binary file": ("TXT012", b"\x0a\x00\x00model"),
+    "UTF-16": ("TXT012", "model {".encode("utf-16")),
+    "UTF-16 text": ("TXT012", "model { }".encode("utf-16-le")),
+    "not UTF-8": ("TXT012", b"model {\n name: '\xe9'\n}"),
+    "is empty": ("TXT013", b" \n"),
+    "far too large": ("TXT012", b"#" * (16 * 1024 * 1024 + 1)),
 }
 
 
 @pytest.mark.parametrize("said", CASES)
 def test_what_is_no_text_is_refused(said: str, tmp_path: Path) -> None:
     path = tmp_path / "pipeline.config"
-    path.write_bytes(CASES[said])
-    with pytest.raises(BadInput, match=said) as caught:
+    code, content = CASES[said]
+    path.write_bytes(content)
+    with pytest.raises(TextFault, match=said) as caught:
         read_text(path, "pipeline.config")
+    assert caught.value.code == code
     assert str(path) in caught.value.where
 
 
 def test_the_line_of_a_wrong_byte_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.config"
-    path.write_bytes(CASES["not UTF-8"])
-    with pytest.raises(BadInput) as caught:
+    path.write_bytes(CASES["not UTF-8"][1])
+    with pytest.raises(TextFault) as caught:
         read_text(path, "pipeline.config")
-    assert caught.value.where == f"{path}:2"
+    assert caught.value.where == f"{path}:2:9"
 
 
 def test_a_missing_file_names_its_neighbours(tmp_path: Path) -> None:
     (tmp_path / "right.config").write_text("x")
-    with pytest.raises(BadInput, match="does not exist") as caught:
+    with pytest.raises(TextFault, match="does not exist") as caught:
         read_text(tmp_path / "wrong.config", "pipeline.config")
     assert "right.config" in caught.value.fix
-    with pytest.raises(BadInput, match="does not exist") as caught:
+    with pytest.raises(TextFault, match="does not exist") as caught:
         read_text(tmp_path / "no" / "wrong.config", "pipeline.config")
     assert "no folder" in caught.value.fix
 
 
 def test_a_directory_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="is a directory"):
+    with pytest.raises(TextFault, match="TXT020 label map is a directory"):
         read_text(tmp_path, "label map")
+
+
+@pytest.mark.parametrize("name", ["no\0name", "n" * 300])
+def test_an_impossible_path_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(TextFault, match="TXT020 label map can't be read"):
+        read_text(tmp_path / name, "label map")
 
 
 def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path) -> None:

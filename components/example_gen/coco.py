@@ -1,0 +1,167 @@
+"""Reads COCO's JSON of instances: images, annotations, categories."""
+
+from __future__ import annotations
+
+import json
+import math
+import posixpath
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from components.example_gen import file_systems
+from components.example_gen.listed_images import Pictures
+from components.example_gen.records import BoxRecord, Finding, ImageRecord, with_notes
+from components.example_gen.tree import Tree
+from detection.errors import BadInput
+
+PARTS = ("images", "annotations", "categories")
+# COCO's other files, that have no boxes of their own or the same ones again.
+OTHER_TASKS = ("captions_", "panoptic_", "stuff_", "image_info_", "person_keypoints_")
+
+
+def find_json(tree: Tree) -> list[str]:
+    """The whole paths of the JSON files of a folder that can be COCO's instances."""
+    files = [
+        f
+        for f in tree.with_suffix(".json")
+        if not posixpath.basename(f).lower().startswith(OTHER_TASKS) and "via_" not in f.lower()
+    ]
+    return [tree.path(file) for file in files if _looks_right(tree.path(file))]
+
+
+def read_coco(file: str, split: str, masks: bool = False) -> list[ImageRecord]:
+    """The records of one JSON, in the order of the images' names.
+
+    The JSON is the list of the data set, as with a CSV. An annotation of an image that the JSON doesn't list
+    is a record without image. A box that names an undeclared category carries its `problem`.
+
+    Args:
+      masks: whether each box gets its polygon or RLE as a PNG.
+
+    Raises:
+      BadInput: no JSON, or not of this kind.
+    """
+    data = _load(file)
+    by_image: dict[str, list[dict[str, Any]]] = {}
+    for annotation in data["annotations"]:
+        by_image.setdefault(_id(annotation.get("image_id")), []).append(annotation)
+    names = {_id(c.get("id")): str(c.get("name", "")) for c in data["categories"]}
+    entries = [(str(image.get("file_name") or ""), image) for image in data["images"]]
+    pictures = Pictures.beside(file, [name for name, _ in entries])
+    records = []
+    seen: set[str] = set()
+    for name, image in sorted(entries, key=lambda entry: (entry[0], _id(entry[1].get("id")))):
+        image_id = _id(image.get("id"))
+        annotations = [] if image_id in seen else by_image.get(image_id, [])
+        problem = None
+        if image_id in seen:
+            detail = f"{posixpath.basename(file)} gives the image id {image_id} twice"
+            problem = Finding(name, None, "DATA023", "quarantined", detail)
+        seen.add(image_id)
+        size = (_size(image.get("width")), _size(image.get("height")))
+        boxes = tuple(_box(name, annotation, names, size if masks else None) for annotation in annotations)
+        records.append(ImageRecord(split, name, pictures.source(name), file, boxes, *size, problem))
+    for image_id, annotations in by_image.items():
+        if image_id not in seen:
+            name = f"image_id {image_id}"
+            boxes = tuple(_box(name, annotation, names, None) for annotation in annotations)
+            records.append(ImageRecord(split, name, None, file, boxes))
+    return pictures.noted(_with_placeholders(records, data, file))
+
+
+def _looks_right(file: str) -> bool:
+    """Whether the JSON's first part or its name says that it is COCO's."""
+    with file_systems.open_binary(file) as stream:
+        head = stream.read(1 << 16)
+    if not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return False
+    keys = [f'"{part}"'.encode() for part in (*PARTS, "licenses", "info")]
+    return any(key in head for key in keys) and b'"_via_' not in head
+
+
+def _load(file: str) -> dict[str, list[dict[str, Any]]]:
+    try:
+        data = json.loads(file_systems.read_bytes(file).decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise BadInput("the JSON isn't UTF-8", file, "save it as UTF-8") from error
+    except RecursionError as error:
+        raise BadInput("the JSON can't be read: it is nested too deep", file, "export it anew") from error
+    except json.JSONDecodeError as error:
+        place = f"{file}:{error.lineno}:{error.colno}"
+        raise BadInput(f"the JSON can't be read: {error.msg}", place, "export it anew, whole") from error
+    if isinstance(data, list):
+        raise BadInput("this is a list: COCO's results, not its annotations", file, "name the annotations")
+    missing = [part for part in PARTS if not isinstance(data, dict) or not isinstance(data.get(part), list)]
+    if missing:
+        fix = "name a JSON of object instances, for example instances_train.json"
+        raise BadInput(f"the JSON has no list of {', '.join(missing)}", file, fix)
+    for part in PARTS:
+        if not all(isinstance(entry, dict) for entry in data[part]):
+            raise BadInput(f"an entry of {part} is no object", file, "export it anew")
+    return data
+
+
+def _box(
+    name: str, annotation: Mapping[str, Any], names: Mapping[str, str], mask_size: tuple[int, int] | None
+) -> BoxRecord:
+    place = f"annotation {annotation.get('id', '?')}"
+    category = _id(annotation.get("category_id"))
+    box = annotation.get("bbox")
+    numbers = [_number(value) for value in box] if isinstance(box, list) else []
+    x, y, width, height = numbers if len(numbers) == 4 else [math.nan] * 4
+    segmentation = annotation.get("segmentation")
+    mask = None
+    if mask_size and all(mask_size) and segmentation:
+        from components.example_gen.coco_masks import to_png
+
+        mask = to_png(segmentation, *mask_size)
+    problem = None
+    if category not in names:
+        detail = f"category_id {category} isn't among the JSON's categories"
+        problem = Finding(name, place, "DATA020", "quarantined", detail)
+    return BoxRecord(
+        place,
+        names.get(category, ""),
+        x,
+        y,
+        x + width,
+        y + height,
+        crowd=bool(annotation.get("iscrowd")),
+        mask=mask,
+        problem=problem,
+    )
+
+
+def _id(value: object) -> str:
+    """An id for comparing: some tools write "7" in one place and 7 in another."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+
+
+def _size(value: object) -> int:
+    number = _number(value)
+    return int(number) if math.isfinite(number) and number > 0 else 0
+
+
+def _with_placeholders(
+    records: list[ImageRecord], data: dict[str, list[dict[str, Any]]], file: str
+) -> list[ImageRecord]:
+    """Notes the categories that only head others and have no object, as annotation services add them."""
+    used = Counter(_id(annotation.get("category_id")) for annotation in data["annotations"])
+    heads = {str(category.get("supercategory")) for category in data["categories"]}
+    notes = [
+        Finding(
+            posixpath.basename(file),
+            f"category {category.get('id')}",
+            "DATA021",
+            "ignored",
+            f"'{category.get('name')}' heads other categories and has no object",
+        )
+        for category in data["categories"]
+        if not used[_id(category.get("id"))] and str(category.get("name")) in heads
+    ]
+    return with_notes(records, notes)

@@ -1,0 +1,97 @@
+"""The records of a data set as files of some hundred each: what the Beam pipeline starts from.
+
+The pipeline itself holds only these files' names, so its description stays small (a service refuses a large
+one), and no process but the reader's has all the records in its memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, cast
+
+from components.example_gen.file_systems import is_remote, open_binary, read_bytes, unpack
+from components.example_gen.outputs import join, whole_file, write_bytes
+from components.example_gen.records import ImageRecord
+from components.example_gen.sources import ImageSource, RecordSource
+
+BATCH = 128
+
+
+class Packed(NamedTuple):
+    """One record, unread: whoever only hashes or sorts the images needn't unpack the boxes."""
+
+    split: str
+    name: str
+    source: ImageSource | None
+    record: bytes
+
+    @classmethod
+    def of(cls, record: ImageRecord) -> Packed:
+        """Packs a record."""
+        pickled = pickle.dumps(record, pickle.HIGHEST_PROTOCOL)
+        return cls(record.split, record.name, record.source, pickled)
+
+    def unpack(self) -> ImageRecord:
+        """The record."""
+        return cast(ImageRecord, pickle.loads(self.record))
+
+
+@dataclass
+class Batches:
+    """The files, and how much the readers found: the totals that all later ones must add up to."""
+
+    files: list[str] = field(default_factory=list)
+    images: int = 0
+    boxes: int = 0
+
+
+def write_batches(records: Iterable[ImageRecord], folder: str) -> Batches:
+    """Writes the records below `folder`, in their order."""
+    batches = Batches()
+    copies: dict[str, str] = {}
+    batch: list[Packed] = []
+
+    def write() -> None:
+        name = join(folder, f"records-{len(batches.files):06d}.pickle")
+        write_bytes(name, pickle.dumps(batch, pickle.HIGHEST_PROTOCOL))
+        batches.files.append(name)
+        batch.clear()
+
+    for record in records:
+        batches.images += 1
+        batches.boxes += len(record.boxes)
+        batch.append(Packed.of(_at_hand(record, folder, copies)))
+        if len(batch) == BATCH:
+            write()
+    if batch:
+        write()
+    return batches
+
+
+def read_batch(file: str) -> list[Packed]:
+    """The records of one file of write_batches."""
+    return cast("list[Packed]", pickle.loads(read_bytes(file)))
+
+
+def _at_hand(record: ImageRecord, folder: str, copies: dict[str, str]) -> ImageRecord:
+    """The record, with its image in a plain TFRecord that may be read in any order.
+
+    The shards want the images in the order of their content, but a gzip file can only be read from its
+    start, and of one in a bucket every single read fetches megabytes: such a file is copied once.
+    """
+    source = record.source
+    if not isinstance(source, RecordSource) or not (source.compressed or is_remote(source.path)):
+        return record
+    if source.path not in copies:
+        name = join(folder, f"tfrecord-{hashlib.sha256(source.path.encode()).hexdigest()[:16]}")
+        with open_binary(source.path) as original, whole_file(name) as partial, open(partial, "wb") as out:
+            if source.compressed:
+                unpack(original, out)  # what comes before a damage; the rest will be found unreadable
+            else:
+                shutil.copyfileobj(original, out, 1 << 20)
+        copies[source.path] = name
+    return replace(record, source=replace(source, path=copies[source.path], compressed=False))

@@ -1,0 +1,42 @@
+"""The rules of the data checks: each code and what it is about."""
+
+from __future__ import annotations
+
+# A code is stable: reports, tests and docs name it.
+RULES = {
+    "DATA001": "the image can't be decoded",
+    "DATA002": "an annotation without its image",
+    "DATA003": "an image without annotation",
+    "DATA004": "the annotated size differs from the image's",
+    "DATA005": "the image is stored turned (EXIF orientation)",
+    "DATA006": "a box reaches outside by rounding",
+    "DATA007": "a box reaches far outside the image",
+    "DATA008": "a box's corners are reversed",
+    "DATA009": "a box without area",
+    "DATA010": "a label that isn't in the label map",
+    "DATA011": "the same image in two splits",
+    "DATA012": "not an RGB JPEG or PNG",
+    "DATA013": "the annotation can't be read",
+    "DATA014": "a coordinate that isn't a number",
+    "DATA015": "no usable box is left of those annotated",
+    "DATA016": "the file's name says another format than its content",
+    "DATA017": "the image is larger than the limit",
+    "DATA018": "a box smaller than a pixel",
+    "DATA019": "a box that covers the whole image",
+    "DATA020": "a class id that isn't in the label map",
+    "DATA021": "a category that only holds a place",
+    "DATA022": "the same box twice",
+    "DATA023": "the same file name twice",
+    "DATA024": "the same image twice in a split",
+    "DATA025": "a damaged stretch of a TFRecord",
+    "DATA026": "a label that differs from the label map's only by case",
+    "DATA027": "an image without objects, where none are wanted",
+    "DATA028": "a TFRecord states no image format or a wrong one",
+    "DATA029": "a split that is named but isn't there",
+    "DATA030": "a region of many objects (COCO's iscrowd)",
+    "DATA031": "a label's name and its id disagree",
+    "DATA032": "one box with two labels",
+    "DATA033": "a mask that can't be used",
+    "DATA034": "a file name that isn't Unicode",
+    "DATA035": "images that the list of annotations doesn't name",
+}

@@ -1,0 +1,133 @@
+"""TensorFlow Data Validation's statistics and schema of everything in the examples but the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from components.example_gen.outputs import join, make_folder, write_bytes
+from components.example_gen.records import GoodBox
+
+STATISTICS_FILE = "FeatureStats.pb"  # TFX's name, below Split-NAME/
+SCHEMA_FILE = "schema.pbtxt"
+_ROWS = 1000  # images that are handed over at a time
+
+_FIELDS = pa.schema(
+    [
+        ("image/height", pa.list_(pa.int64())),
+        ("image/width", pa.list_(pa.int64())),
+        ("image/object/bbox/ymin", pa.list_(pa.float32())),
+        ("image/object/bbox/xmin", pa.list_(pa.float32())),
+        ("image/object/bbox/ymax", pa.list_(pa.float32())),
+        ("image/object/bbox/xmax", pa.list_(pa.float32())),
+        ("image/object/class/label", pa.list_(pa.int64())),
+        ("image/object/class/text", pa.list_(pa.binary())),
+        ("image/object/difficult", pa.list_(pa.int64())),
+        ("image/object/truncated", pa.list_(pa.int64())),
+    ]
+)
+
+
+class TabularStatistics:
+    """What Data Validation knows of the images so far. It can be pickled, and merged with another's.
+
+    Not TFDV's own Beam transform: that costs seconds before the first image, and the order in which a runner
+    merges would show in the quantiles. Here the parts of the shards are merged in the shards' order.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[Any] | None = None
+        self._rows: list[list[Any]] = []
+
+    def add(self, size: tuple[int, int], boxes: Sequence[GoodBox]) -> None:
+        """One image as it is written: `size` = (width, height)."""
+        self._rows.append(
+            [
+                [size[1]],
+                [size[0]],
+                [box.ymin for box in boxes],
+                [box.xmin for box in boxes],
+                [box.ymax for box in boxes],
+                [box.xmax for box in boxes],
+                [box.label_id for box in boxes],
+                [box.label.encode() for box in boxes],
+                [int(box.difficult) for box in boxes],
+                [int(box.truncated) for box in boxes],
+            ]
+        )
+        if len(self._rows) == _ROWS:
+            self._take_in()
+
+    def close(self) -> None:
+        """Ends the adding: takes in the images still waiting, and makes small what is to be pickled."""
+        self._take_in()
+        if self._parts is not None:
+            self._parts = [
+                generator.compact(part) for generator, part in zip(_generators(), self._parts, strict=True)
+            ]
+
+    def _take_in(self) -> None:
+        if not self._rows:
+            return
+        columns = [
+            pa.array(column, field.type)
+            for column, field in zip(zip(*self._rows, strict=True), _FIELDS, strict=True)
+        ]
+        self._rows = []
+        generators = _generators()
+        batch = pa.RecordBatch.from_arrays(columns, schema=_FIELDS)
+        parts = self._parts or [generator.create_accumulator() for generator in generators]
+        self._parts = [
+            generator.add_input(part, batch) for generator, part in zip(generators, parts, strict=True)
+        ]
+
+    def merge(self, other: TabularStatistics) -> None:
+        """Adds all that another took in; both must be closed."""
+        if other._parts is None:
+            return
+        self._parts = (
+            other._parts
+            if self._parts is None
+            else [
+                generator.merge_accumulators(iter(pair))
+                for generator, pair in zip(
+                    _generators(), zip(self._parts, other._parts, strict=True), strict=True
+                )
+            ]
+        )
+
+    def result(self) -> Any:
+        """The DatasetFeatureStatisticsList, None without an image; to be asked for once, at the very end."""
+        from tensorflow_data_validation.statistics import stats_impl
+
+        if self._parts is None:
+            return None
+        return stats_impl.extract_statistics_output(self._parts, _generators())
+
+
+def write_statistics(splits: Iterable[tuple[str, TabularStatistics]], statistics: str, schema: str) -> None:
+    """Writes `statistics`/Split-NAME/FeatureStats.pb, and `schema`/schema.pbtxt inferred from train."""
+    from google.protobuf import text_format
+    from tensorflow_data_validation.api.validation_api import infer_schema
+
+    for split, table in splits:
+        result = table.result()
+        if result is None:
+            continue
+        result.datasets[0].name = split
+        folder = join(statistics, f"Split-{split}")
+        make_folder(folder)
+        write_bytes(join(folder, STATISTICS_FILE), result.SerializeToString(deterministic=True))
+        if split == "train":
+            make_folder(schema)
+            text = text_format.MessageToString(infer_schema(result))
+            write_bytes(join(schema, SCHEMA_FILE), text.encode())
+
+
+def _generators() -> list[Any]:
+    from tensorflow_data_validation import StatsOptions
+    from tensorflow_data_validation.statistics import stats_impl
+
+    return list(stats_impl.get_generators(StatsOptions(), in_memory=True))

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import hashlib
+
+from components.example_gen.decode import decode_image
+from components.example_gen.od_example import to_example
+from components.example_gen.records import GoodBox
+
+BOXES = [
+    GoodBox(0.1, 0.2, 0.5, 0.75, "dog", 2, difficult=True, truncated=False, mask=b"one"),
+    GoodBox(0.0, 0.0, 1.0, 1.0, "cat", 1, difficult=False, truncated=True, mask=b"two"),
+]
+
+
+def features_of(jpeg, boxes, masks=False):
+    data = jpeg()
+    example = to_example("a/b.jpg", decode_image(data), hashlib.sha256(data).hexdigest(), boxes, masks)
+    return {key: feature for key, feature in example.features.feature.items()}
+
+
+def test_every_list_has_a_value_for_each_box(jpeg):
+    features = features_of(jpeg, BOXES)
+    assert features["image/object/bbox/xmin"].float_list.value[1] == 0.0
+    assert features["image/object/bbox/ymax"].float_list.value[:] == [0.5, 1.0]
+    assert features["image/object/class/text"].bytes_list.value[:] == [b"dog", b"cat"]
+    assert features["image/object/class/label"].int64_list.value[:] == [2, 1]
+    assert features["image/object/difficult"].int64_list.value[:] == [1, 0]
+    assert features["image/object/truncated"].int64_list.value[:] == [0, 1]
+    assert "image/object/mask" not in features
+    assert features_of(jpeg, BOXES, masks=True)["image/object/mask"].bytes_list.value[:] == [b"one", b"two"]
+
+
+def test_an_image_without_boxes_has_the_same_features_empty(jpeg):
+    empty = features_of(jpeg, [])
+    assert set(empty) == set(features_of(jpeg, BOXES))
+    assert all(
+        not getattr(feature, feature.WhichOneof("kind")).value
+        for key, feature in empty.items()
+        if key.startswith("image/object/") and feature.WhichOneof("kind")
+    )
+
+
+def test_the_same_input_gives_the_same_bytes(jpeg):
+    data = jpeg()
+    made = {
+        to_example("a", decode_image(data), "0", BOXES).SerializeToString(deterministic=True)
+        for _ in range(5)
+    }
+    assert len(made) == 1
