@@ -15,13 +15,11 @@ class Change:
     """One field to set, or to take out (`value` None).
 
     `field` is a dotted path of the proto. Along a repeated block it means every element, with an index
-    ("eval_input_reader[1].label_map_path", from 0) that one. An enum's value is its name. With `old` only
-    fields that have this value are changed.
+    ("eval_input_reader[1].label_map_path", from 0) that one. An enum's value is its name.
     """
 
     field: str
     value: Scalar | None = None
-    old: Scalar | None = None
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def _edits(
     if not found:
         fields = _fields(message, parts)
         count = sum(len(entry.values) for entry in entries if entry.name == name)
-        if change.value is not None and change.old is None and _can_be_made(fields, parts, count):
+        if change.value is not None and _can_be_made(fields, parts, count):
             yield from _others_of_oneof(text, entries, field)
             names = [split_index(part)[0] for part in parts]
             yield insertion(text, block, names, _formatted(fields[-1], change.value))
@@ -56,12 +56,10 @@ def _edits(
         if len(parts) > 1:
             inner = value.entries or ()
             yield from _edits(text, value, inner, field.message_type, parts[1:], change)
-        elif change.old is not None and not _equal(field, text[value.start : value.end], change.old):
-            continue
         elif change.value is None:
             if len(entry.values) == 1:
                 yield removal(text, entry)
-            elif index is None and change.old is None:
+            elif index is None:
                 if number == 0:
                     yield removal(text, entry)
             else:

@@ -91,6 +91,8 @@ def render_report(
         training=training,
         chart=loss_chart(training.history),
         statistics=records.statistics,
+        split_sheets=records.split_sheets,
+        finding_sheets=records.finding_sheets,
         quarantine=records.quarantine[:_QUARANTINE_SHOWN],
         quarantine_more=max(0, len(records.quarantine) - _QUARANTINE_SHOWN),
         quarantine_rules=Counter((row.code, row.rule) for row in records.quarantine).most_common(),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html.parser
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from components.evaluator.metrics import ImageDetections
 from components.evaluator.pictures import Picture, make_picture
@@ -106,6 +108,26 @@ def picture(filename: str) -> Picture:
 
 NEW: dict[str, float | None] = {"stop": 0.8, "yield": 0.624}
 OLD: dict[str, float | None] = {"stop": 0.5, "yield": 0.0}
+
+
+def test_pictures_of_the_data_and_what_moved(run_root: Path) -> None:
+    folder = run_root / "quarantine" / "contact_sheets"
+    folder.mkdir()
+    for name in ("train", "DATA009", "DATA035"):  # the last is of no finding of this run
+        Image.new("RGB", (30, 20)).save(folder / f"{name}.jpg")
+    file = run_root / "quarantine" / "statistics.json"
+    statistics = json.loads(file.read_text())
+    moved = {"split": "train", "what": "class_frequency", "label": "stop", "before": 0.25, "now": 0.5}
+    statistics["drift"] = [moved | {"moved": 0.25, "allowed": 0.1}]
+    file.write_text(json.dumps(statistics))
+    records = read_records(
+        run_root / "quarantine", run_root / "resolved", run_root / "converted", run_root / "model"
+    )
+    page = Page(render_report("road-signs", comparison(NEW, OLD), records, [], {}))
+    assert "Pictures of train, with the boxes as written" in page.text
+    assert "DATA009 a box without area: the worst, as annotated" in page.text
+    assert sum(address.startswith("data:image/jpeg") for address in page.addresses) == 2
+    assert "train: stop was 25.0% of the boxes, now 50.0%" in page.text
 
 
 def test_it_says_everything(records: RunRecords) -> None:
