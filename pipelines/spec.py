@@ -108,7 +108,9 @@ class DataSpec(_Section):
     max_side: int | None = Field(
         default=None, ge=32, description="larger images are written smaller: their longer side in pixels"
     )
-    compress: bool = Field(default=True, description="whether the TFRecords are gzipped")
+    compress: bool = Field(
+        default=False, description="whether the TFRecords are gzipped; pictures hardly shrink"
+    )
     allow_leak: bool = Field(default=False, description="whether an image may be in two splits")
     span: str | None = Field(
         default=None, description="the span, where neither the trigger's nor the newest is wanted"

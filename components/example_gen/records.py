@@ -81,7 +81,7 @@ class DataOptions(BaseModel):
     fix_case: bool = False  # whether a label that differs only by case is taken for the map's
     masks: bool = False
     max_side: int | None = Field(default=None, ge=32)  # longer images are written smaller; pixels
-    compress: bool = True
+    compress: bool = False  # pictures are compressed already: gzip costs more than it saves
     allow_leak: bool = False
     span: str | None = None  # None: the newest
     spans: int = Field(default=1, ge=1)  # so many together, up to and with `span`

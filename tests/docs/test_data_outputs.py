@@ -49,4 +49,4 @@ def test_every_file_that_is_named_is_written(tmp_path: Path) -> None:
     assert len(table) == 5
     assert {f"q/{name}" for name in table} <= written
     assert {"s/Split-train/FeatureStats.pb", "c/schema.pbtxt"} <= written
-    assert "e/Split-train/examples-00000-of-00001.tfrecord.gz" in written
+    assert "e/Split-train/examples-00000-of-00001.tfrecord" in written

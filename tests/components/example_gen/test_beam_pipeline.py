@@ -93,7 +93,7 @@ def test_a_renamed_image_stays_in_its_shard(many, small_shards):
     places = [
         {
             name: (f.parent.name, f.name)
-            for f in sorted((many.root / out).rglob("*.gz"))
+            for f in sorted((many.root / out).rglob("*.tfrecord"))
             for name in names_in(f)
         }
         for out in ("one", "two")
@@ -119,7 +119,7 @@ def test_a_shard_without_an_image_is_a_file_too(voc_data, monkeypatch):
     voc_data.add("train", "a")
     voc_data.add("eval", "b")
     written = run(voc_data, "out")
-    files = list((voc_data.root / "out").rglob("*.gz"))
+    files = list((voc_data.root / "out").rglob("*.tfrecord"))
     assert len(files) == len(written.shards) > 6
     assert sum(report.statistics.images_written for report in written.reports()) == 2
 

@@ -54,7 +54,7 @@ def test_executor_fills_its_artifacts(voc_data, tmp_path):
     assert json.loads(made["examples"].split_names) == ["train", "eval"]
     assert json.loads(made["statistics"].split_names) == ["train", "eval"]
     for split in ("train", "eval"):
-        shard = tmp_path / "examples" / f"Split-{split}" / "examples-00000-of-00001.tfrecord.gz"
+        shard = tmp_path / "examples" / f"Split-{split}" / "examples-00000-of-00001.tfrecord"
         assert shard.stat().st_size > 0
         assert (tmp_path / "statistics" / f"Split-{split}" / "FeatureStats.pb").stat().st_size > 0
     assert (tmp_path / "schema" / "schema.pbtxt").stat().st_size > 0

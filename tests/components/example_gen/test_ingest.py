@@ -128,7 +128,7 @@ def test_drift_from_the_span_before(voc_data, tmp_path):
 def test_three_splits_by_content(voc_data, tmp_path):
     for i in range(40):
         voc_data.add("train", f"{i}")
-    statistics = run(voc_data, eval_fraction=0.3, test_fraction=0.3, compress=False)
+    statistics = run(voc_data, eval_fraction=0.3, test_fraction=0.3)
     counts = {split: counted.images_written for split, counted in statistics.splits.items()}
     assert sum(counts.values()) == 40 and min(counts.values()) > 3
     files = sorted(p.relative_to(tmp_path / "examples").as_posix() for p in tmp_path.rglob("*.tfrecord"))
