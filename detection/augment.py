@@ -6,31 +6,14 @@ what the interrupted one would have seen.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import tensorflow as tf
 from google.protobuf.message import Message
 
-from detection.augment_color import (
-    random_adjust_brightness,
-    random_adjust_contrast,
-    random_adjust_hue,
-    random_adjust_saturation,
-    random_distort_color,
-    random_rgb_to_gray,
-)
-from detection.augment_geometry import (
-    DEFAULT_SSD_CROPS,
-    Augmentation,
-    CropOperation,
-    Example,
-    random_crop_image,
-    random_horizontal_flip,
-    random_vertical_flip,
-    ssd_random_crop,
-)
+from detection.augment_draws import Augmentation, Example
+from detection.augment_options import build_step
 
 
 @dataclass(frozen=True)
@@ -48,14 +31,15 @@ class Augmentations:
     def apply(self, image: tf.Tensor, boxes: tf.Tensor, classes: tf.Tensor, seed: tf.Tensor) -> Example:
         """Runs every step on one example.
 
-        Args:
-          image: float32 [h, w, 3], values 0 to 255.
-          boxes: float32 [N, 4], normalised [ymin, xmin, ymax, xmax].
-          classes: int32 [N].
-          seed: int32 or int64 [2]; equal seeds give equal results.
+          Args:
+            image: float32 [h, w, 3], values 0 to 255.
+            boxes: float32 [N, 4], normalised [ymin, xmin, ymax, xmax].
+            classes: int32 [N].
+            seed: int32 or int64 [2]; equal seeds give equal results.
 
-        Returns:
-          image float32 [h', w', 3] in 0 to 255, boxes [N', 4], classes [N'] with N' <= N.
+          Returns:
+            image float32 [h', w', 3], boxes [N', 4], classes [N']. Values stay in 0 to 255 but for steps that
+        change the range, and N' is above N only after random_self_concat_image.
         """
         for index, (_, step) in enumerate(self.steps):
             step_seed = tf.random.experimental.stateless_fold_in(seed, index)
@@ -71,6 +55,9 @@ def build_augmentations(options: Iterable[Message]) -> Augmentations:
 
     Returns:
       The steps; an option without a counterpart here is named in `not_applied`, never an error.
+
+    Raises:
+      BadInput: an option's settings can't be used.
     """
     steps: list[tuple[str, Augmentation]] = []
     not_applied: list[str] = []
@@ -78,51 +65,9 @@ def build_augmentations(options: Iterable[Message]) -> Augmentations:
         name = option.WhichOneof("preprocessing_step")
         if name is None:
             continue
-        step = _build_step(name, getattr(option, name))
+        step = build_step(name, getattr(option, name))
         if step is None:
             not_applied.append(name)
         else:
             steps.append((name, step))
     return Augmentations(tuple(steps), tuple(not_applied))
-
-
-def _build_step(name: str, config: Message) -> Augmentation | None:
-    match name:
-        case "random_horizontal_flip":
-            return functools.partial(random_horizontal_flip, probability=config.probability)
-        case "random_vertical_flip":
-            return functools.partial(random_vertical_flip, probability=config.probability)
-        case "random_crop_image":
-            return functools.partial(random_crop_image, operation=_crop_operation(config))
-        case "ssd_random_crop":
-            operations = tuple(_crop_operation(operation) for operation in config.operations)
-            return functools.partial(ssd_random_crop, operations=operations or DEFAULT_SSD_CROPS)
-        case "random_adjust_brightness":
-            return functools.partial(random_adjust_brightness, max_delta=config.max_delta)
-        case "random_adjust_contrast":
-            return functools.partial(
-                random_adjust_contrast, min_delta=config.min_delta, max_delta=config.max_delta
-            )
-        case "random_adjust_hue":
-            return functools.partial(random_adjust_hue, max_delta=config.max_delta)
-        case "random_adjust_saturation":
-            return functools.partial(
-                random_adjust_saturation, min_delta=config.min_delta, max_delta=config.max_delta
-            )
-        case "random_distort_color":
-            return functools.partial(random_distort_color, color_ordering=config.color_ordering)
-        case "random_rgb_to_gray":
-            return functools.partial(random_rgb_to_gray, probability=config.probability)
-        case _:
-            return None
-
-
-def _crop_operation(config: Message) -> CropOperation:
-    return CropOperation(
-        min_object_covered=config.min_object_covered,
-        aspect_ratio_range=(config.min_aspect_ratio, config.max_aspect_ratio),
-        area_range=(config.min_area, config.max_area),
-        overlap_thresh=config.overlap_thresh,
-        clip_boxes=config.clip_boxes,
-        random_coef=config.random_coef,
-    )

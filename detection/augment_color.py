@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-Example = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+from detection.augment_draws import Example, split_seed, uniform
 
 
 def random_adjust_brightness(
     image: tf.Tensor, boxes: tf.Tensor, classes: tf.Tensor, seed: tf.Tensor, *, max_delta: float = 0.2
 ) -> Example:
     """Adds a delta from [-max_delta, max_delta), as a fraction of full scale, to all channels."""
-    delta = tf.random.stateless_uniform([], seed, -max_delta, max_delta)
+    delta = uniform(seed, -max_delta, max_delta)
     return _clip(image + delta * 255.0), boxes, classes
 
 
@@ -29,7 +29,7 @@ def random_adjust_contrast(
     max_delta: float = 1.25,
 ) -> Example:
     """Scales the distance from each channel's mean by a factor from [min_delta, max_delta)."""
-    factor = tf.random.stateless_uniform([], seed, min_delta, max_delta)
+    factor = uniform(seed, min_delta, max_delta)
     return _clip(tf.image.adjust_contrast(image, factor)), boxes, classes
 
 
@@ -37,7 +37,7 @@ def random_adjust_hue(
     image: tf.Tensor, boxes: tf.Tensor, classes: tf.Tensor, seed: tf.Tensor, *, max_delta: float = 0.02
 ) -> Example:
     """Turns the hue by a delta from [-max_delta, max_delta), as a fraction of the color circle."""
-    delta = tf.random.stateless_uniform([], seed, -max_delta, max_delta)
+    delta = uniform(seed, -max_delta, max_delta)
     return _clip(tf.image.adjust_hue(image / 255.0, delta) * 255.0), boxes, classes
 
 
@@ -51,7 +51,7 @@ def random_adjust_saturation(
     max_delta: float = 1.25,
 ) -> Example:
     """Scales the saturation by a factor from [min_delta, max_delta)."""
-    factor = tf.random.stateless_uniform([], seed, min_delta, max_delta)
+    factor = uniform(seed, min_delta, max_delta)
     return _clip(tf.image.adjust_saturation(image / 255.0, factor) * 255.0), boxes, classes
 
 
@@ -59,7 +59,7 @@ def random_distort_color(
     image: tf.Tensor, boxes: tf.Tensor, classes: tf.Tensor, seed: tf.Tensor, *, color_ordering: int = 0
 ) -> Example:
     """Brightness, then saturation, hue and contrast; ordering 1 puts contrast before saturation."""
-    seeds = tf.unstack(tf.random.split(seed, 4))
+    seeds = split_seed(seed, 4)
     image, boxes, classes = random_adjust_brightness(image, boxes, classes, seeds[0], max_delta=32.0 / 255.0)
     if color_ordering == 1:
         image, boxes, classes = random_adjust_contrast(
@@ -80,7 +80,7 @@ def random_rgb_to_gray(
     image: tf.Tensor, boxes: tf.Tensor, classes: tf.Tensor, seed: tf.Tensor, *, probability: float = 0.1
 ) -> Example:
     """Makes the image gray, still with three channels, with `probability`."""
-    gray = tf.random.stateless_uniform([], seed) <= probability
+    gray = uniform(seed) <= probability
     image = tf.cond(gray, lambda: tf.image.grayscale_to_rgb(tf.image.rgb_to_grayscale(image)), lambda: image)
     return image, boxes, classes
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import tensorflow as tf
 
-Example = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
-Augmentation = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], Example]
+from detection.augment_draws import Example, image_of_any_size, in_window, integer, split_seed, uniform
 
 _MAX_CROP_ATTEMPTS = 100
 
@@ -51,7 +50,7 @@ def random_horizontal_flip(
         ymin, xmin, ymax, xmax = tf.unstack(boxes, axis=-1)
         return image[:, ::-1], tf.stack([ymin, 1.0 - xmax, ymax, 1.0 - xmin], axis=-1)
 
-    image, boxes = tf.cond(_uniform(seed) < probability, flipped, lambda: (image, boxes))
+    image, boxes = tf.cond(uniform(seed) < probability, flipped, lambda: (image, boxes))
     return image, boxes, classes
 
 
@@ -64,7 +63,7 @@ def random_vertical_flip(
         ymin, xmin, ymax, xmax = tf.unstack(boxes, axis=-1)
         return image[::-1], tf.stack([1.0 - ymax, xmin, 1.0 - ymin, xmax], axis=-1)
 
-    image, boxes = tf.cond(_uniform(seed) < probability, flipped, lambda: (image, boxes))
+    image, boxes = tf.cond(uniform(seed) < probability, flipped, lambda: (image, boxes))
     return image, boxes, classes
 
 
@@ -84,9 +83,9 @@ def random_crop_image(
     Returns:
       image [h', w', 3], boxes [N', 4], classes [N'].
     """
-    coin_seed, window_seed = tf.unstack(tf.random.split(seed, 2))
+    coin_seed, window_seed = split_seed(seed, 2)
     return tf.cond(
-        _uniform(coin_seed) > operation.random_coef,
+        uniform(coin_seed) > operation.random_coef,
         lambda: _crop(image, boxes, classes, window_seed, operation),
         lambda: (image, boxes, classes),
     )
@@ -101,13 +100,12 @@ def ssd_random_crop(
     operations: Sequence[CropOperation] = DEFAULT_SSD_CROPS,
 ) -> Example:
     """Applies one of `operations`, all equally likely, as random_crop_image does (shapes as there)."""
-    choice_seed, crop_seed = tf.unstack(tf.random.split(seed, 2))
-    choice = tf.random.stateless_uniform([], choice_seed, maxval=len(operations), dtype=tf.int32)
+    choice_seed, crop_seed = split_seed(seed, 2)
     branches = [
         functools.partial(random_crop_image, image, boxes, classes, crop_seed, operation=operation)
         for operation in operations
     ]
-    return tf.switch_case(choice, branches)
+    return tf.switch_case(integer(choice_seed, 0, len(operations)), branches)
 
 
 def _crop(
@@ -123,25 +121,26 @@ def _crop(
         max_attempts=_MAX_CROP_ATTEMPTS,
         use_image_if_no_bounding_boxes=True,
     )
-    image = tf.slice(image, begin, size)
-    image.set_shape([None, None, 3])
-    boxes, kept = _to_window(boxes, tf.reshape(window, [4]), operation)
+    image = image_of_any_size(tf.slice(image, begin, size))
+    boxes, kept = boxes_in_crop(
+        boxes, tf.reshape(window, [4]), operation.overlap_thresh, operation.clip_boxes
+    )
     return image, tf.boolean_mask(boxes, kept), tf.boolean_mask(classes, kept)
 
 
-def _to_window(boxes: tf.Tensor, window: tf.Tensor, operation: CropOperation) -> tuple[tf.Tensor, tf.Tensor]:
-    """Boxes [N, 4] in the frame of window [4], and which of them stay: bool [N]."""
+def boxes_in_crop(
+    boxes: tf.Tensor, window: tf.Tensor, overlap_thresh: float, clip_boxes: bool
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Boxes [N, 4] in the frame of window [4], and which of them a crop keeps: bool [N].
+
+    Kept is a box of whose area some, and at least `overlap_thresh`, lies inside.
+    """
     top_left = tf.maximum(boxes[:, :2], window[:2])
     bottom_right = tf.minimum(boxes[:, 2:], window[2:])
     inside = tf.reduce_prod(tf.maximum(bottom_right - top_left, 0.0), axis=1)
     area = tf.reduce_prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     # A box without area can't be found in the crop: 0/0 must not count as overlap.
     overlap = tf.math.divide_no_nan(inside, area)
-    kept = (inside > 0.0) & (overlap >= operation.overlap_thresh)
-    window_size = window[2:] - window[:2]
-    moved = (boxes - tf.tile(window[:2], [2])) / tf.tile(window_size, [2])
-    return tf.clip_by_value(moved, 0.0, 1.0) if operation.clip_boxes else moved, kept
-
-
-def _uniform(seed: tf.Tensor) -> tf.Tensor:
-    return tf.random.stateless_uniform([], seed)
+    kept = (inside > 0.0) & (overlap >= overlap_thresh)
+    moved = in_window(boxes, window)
+    return tf.clip_by_value(moved, 0.0, 1.0) if clip_boxes else moved, kept

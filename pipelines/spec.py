@@ -151,6 +151,12 @@ class TrainSpec(_Section):
     jit_compile: bool = Field(
         default=False, description="whether XLA compiles the training step (SSD models only)"
     )
+    keep: Literal["last", "best"] = Field(
+        default="last", description="which step's model is exported; best: with the lowest validation loss"
+    )
+    stop_after_evals_without_gain: int | None = Field(
+        default=None, ge=1, description="validation losses in a row, none lower, that end the training"
+    )
 
 
 class GateSpec(_Section):
@@ -228,6 +234,14 @@ class DetectorSpec(_Section):
     def _warmup(self) -> DetectorSpec:
         if self.train.steps and self.train.warmup_steps and self.train.warmup_steps >= self.train.steps:
             raise ValueError("train.warmup_steps must be less than train.steps")
+        return self
+
+    @model_validator(mode="after")
+    def _evaluated(self) -> DetectorSpec:
+        train = self.train
+        if train.eval_every_steps is None and (train.keep == "best" or train.stop_after_evals_without_gain):
+            setting = "keep: best" if train.keep == "best" else "stop_after_evals_without_gain"
+            raise ValueError(f"train.{setting} needs train.eval_every_steps: it looks at validation losses")
         return self
 
     @classmethod

@@ -26,7 +26,7 @@ def augmentations_are_applied(subject: Subject) -> Iterator[Problem]:
             f"{name} is not applied",
             f"{_OPTIONS}.{name}",
             "training runs without it, so the pictures vary less than the config says",
-            f"remove it, or use one of {', '.join(sorted(AUGMENTATIONS))}",
+            "remove it; docs/training.md says which ones are applied",
         )
 
 
@@ -159,7 +159,7 @@ RULES = (
         "augmentations",
         augmentations_are_applied,
         ("warning",),
-        "data_augmentation_options { random_rotation90 { } }",
+        "data_augmentation_options { autoaugment_image { } }",
         "Remove it, or choose one that training has.",
     ),
     Rule(

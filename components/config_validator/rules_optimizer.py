@@ -11,6 +11,7 @@ from components.config_validator.subject import Problem, Rule, Subject
 _SMALL_EPSILON = 0.01  # far below RMSProp's 1.0 here, which makes it plain momentum
 _RATE_FOR_SMALL_EPSILON = 0.001
 _LARGE_ADAM_EPSILON = 0.1
+_MOST_OF_THE_START = 0.05  # share of the weights before training that an average may still hold after it
 
 
 def optimizer_is_there(subject: Subject) -> Iterator[Problem]:
@@ -151,25 +152,36 @@ def gradients_are_clipped(subject: Subject) -> Iterator[Problem]:
 
 
 def moving_averages_are_understood(subject: Subject) -> Iterator[Problem]:
-    """Moving averages of the weights are read from a checkpoint, but not kept up in training."""
+    """Two fields decide together whether averages are exported; the decay says what they hold."""
     optimizer, asked = subject.training.optimizer, subject.evaluation.use_moving_averages
     kept = subject.optimizer is not None and optimizer.use_moving_average
-    if kept and not 0.0 <= optimizer.moving_average_decay < 1.0:
+    decay, steps = optimizer.moving_average_decay, subject.training.num_steps
+    if kept and not 0.0 <= decay < 1.0:
+        yield Problem(
+            "error" if asked else "warning",
+            f"moving_average_decay is {decay:g}",
+            "train_config.optimizer.moving_average_decay",
+            "such averages never move from the initial values, or run away"
+            + ("; they are what is exported" if asked else ""),
+            "0.9999 for a training of many thousand steps, 0.99 for one of a thousand"
+            if asked
+            else "take the checkpoint's raw values: model.weights: raw in the detector's YAML",
+        )
+    elif kept and asked and steps and decay**steps > _MOST_OF_THE_START:
         yield Problem(
             "warning",
-            f"moving_average_decay is {optimizer.moving_average_decay:g}",
+            f"moving_average_decay is {decay:g}, with {steps} steps",
             "train_config.optimizer.moving_average_decay",
-            "averages that TF1 kept so never moved from the initial values, or ran away",
-            "take the checkpoint's raw values: model.weights: raw in the detector's YAML",
+            f"{decay**steps:.0%} of an average, which is what is exported, are the weights before training",
+            f"moving_average_decay: {_decay_for(steps):.6g}, or use_moving_averages: false in eval_config",
         )
-    elif kept:
+    elif kept and not asked and optimizer.HasField("use_moving_average"):
         yield Problem(
             "info",
-            "use_moving_average is true"
-            + _unless(optimizer.HasField("use_moving_average"), ", as it is not set"),
+            "use_moving_average is true, but use_moving_averages of eval_config is not",
             "train_config.optimizer.use_moving_average",
-            "no averages are kept in training: the model that is evaluated and published is the last step's",
-            "nothing to do; use_moving_average: false says what is done",
+            "TF1's exporter took the raw values then, so no averages are kept",
+            "nothing to do, or use_moving_averages: true in eval_config to export averages",
         )
     if subject.checkpoint is None:
         if asked and subject.optimizer is not None and not optimizer.use_moving_average:
@@ -177,7 +189,7 @@ def moving_averages_are_understood(subject: Subject) -> Iterator[Problem]:
                 "warning",
                 "evaluation takes moving averages, but training keeps none",
                 "eval_config.use_moving_averages",
-                "a checkpoint without averages is converted from its raw values",
+                "the raw values are converted, evaluated and exported",
                 "use_moving_averages: false, unless the checkpoint is of another training",
             )
     elif subject.checkpoint.kind != "classification" and asked != subject.checkpoint.averages:
@@ -190,6 +202,11 @@ def moving_averages_are_understood(subject: Subject) -> Iterator[Problem]:
             "nothing to do, if TF1 exported raw values"
             + _unless(asked, "; else model.weights: averages in the detector's YAML"),
         )
+
+
+def _decay_for(steps: int) -> float:
+    """A decay that lets the start fade within a tenth of the training, but no faster than 0.9."""
+    return float(max(0.9, 1.0 - 30.0 / steps))
 
 
 def _unless(known: bool, text: str) -> str:
@@ -237,8 +254,8 @@ RULES = (
         "CFG054",
         "moving averages of the weights",
         moving_averages_are_understood,
-        ("warning", "info"),
-        "use_moving_average: true",
-        "Choose the checkpoint's averages or raw values with model.weights of the detector's YAML.",
+        ("error", "warning", "info"),
+        "moving_average_decay: 0.9999  # with num_steps: 400 and use_moving_averages: true",
+        "Use a lower decay, or export raw values. model.weights in the YAML says what is converted.",
     ),
 )

@@ -7,12 +7,15 @@ import signal
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import FrameType
 
 import keras
 import tensorflow as tf
 
+from components.trainer.averages import MovingAverages
+from components.trainer.best import best_step, gained_nothing
 from components.trainer.state import TrainingState
 from detection.errors import Failed
 
@@ -24,19 +27,24 @@ Logs = dict[str, tf.Tensor]
 
 @dataclass(frozen=True)
 class EvaluationLoss:
-    """The losses on `dataset`, computed every `every_steps` and at the last step."""
+    """The losses on `dataset`, computed every `every_steps` and at the last step.
+
+    They are those of the weights that would be exported: with `averages`, of the averages.
+    """
 
     dataset: tf.data.Dataset
     every_steps: int
+    averages: MovingAverages | None = None
 
     def compute(self, model: keras.Model) -> dict[str, float]:
         """Mean losses over the data set, names with the prefix eval_."""
-        losses = model.evaluate(self.dataset, verbose=0, return_dict=True)
+        with self.averages.in_place() if self.averages else nullcontext():
+            losses = model.evaluate(self.dataset, verbose=0, return_dict=True)
         return {f"eval_{name}": float(value) for name, value in losses.items()}
 
 
 class Reporter(keras.callbacks.Callback):
-    """Adds mean losses to the history and to TensorBoard, prints progress, stops at a loss that is no number.
+    """Adds mean losses to history and TensorBoard, prints progress, ends a training that gains nothing.
 
     Args:
       state: holds step and history.
@@ -44,6 +52,7 @@ class Reporter(keras.callbacks.Callback):
       batch_size: images a step.
       writer: TensorBoard writer.
       evaluation: evaluation losses to report too.
+      patience: evaluations in a row that may bring no lower loss before the training stops; None: any number.
     """
 
     def __init__(
@@ -53,8 +62,10 @@ class Reporter(keras.callbacks.Callback):
         batch_size: int,
         writer: tf.summary.SummaryWriter,
         evaluation: EvaluationLoss | None,
+        patience: int | None = None,
     ) -> None:
         super().__init__()
+        self._patience = patience
         self._evaluation = evaluation
         self._state = state
         self._total_steps = total_steps
@@ -85,12 +96,6 @@ class Reporter(keras.callbacks.Callback):
         """Collects the step's losses; every interval a row, every few seconds a line."""
         step = self._state.step
         values = {name: float(value) for name, value in (logs or {}).items()}
-        if not math.isfinite(values["loss"]):
-            raise Failed(
-                f"the loss is {values['loss']} at step {step}",
-                f"training, learning rate {values['learning_rate']:g}",
-                "lower train.learning_rate, add train.warmup_steps, or set gradient_clipping_by_norm",
-            )
         self._last_step_at = time.monotonic()
         self._first_step_done = self._first_step_done or (step, self._last_step_at)
         for name, value in values.items():
@@ -106,8 +111,18 @@ class Reporter(keras.callbacks.Callback):
             self._state.history.append(row)
             self._write(row)
             self._sums, self._count = {}, 0
+        if evaluated:
+            self._state.save_best()
+            if not last and gained_nothing(self._state.history, self._patience):
+                self.model.stop_training = True
         if evaluated or last or time.monotonic() - self._printed > _PRINT_EVERY_SECONDS:
             self._print(step, values | evaluated)
+        if evaluated and self.model.stop_training:
+            print(
+                f"stopped early: no lower eval loss in {self._patience} evaluations,"
+                f" the lowest was at step {best_step(self._state.history)}",
+                flush=True,
+            )
 
     def _write(self, row: dict[str, float]) -> None:
         with self._writer.as_default(step=int(row["step"])):
@@ -129,7 +144,7 @@ class Reporter(keras.callbacks.Callback):
 
 
 class Saver(keras.callbacks.Callback):
-    """Saves the state every `every_steps`, at the last step, and when the process is asked to end.
+    """Saves the state every `every_steps`, at the end, and when the process is asked to end.
 
     Within `with saver:` SIGTERM no longer kills: the step in hand is finished and saved, then Failed is
     raised, so that a retry resumes there.
@@ -164,7 +179,8 @@ class Saver(keras.callbacks.Callback):
           Failed: the process was asked to end; the state is saved.
         """
         step = self._state.step
-        if step % self._every_steps == 0 or step == self._total_steps or self._asked_to_end:
+        last = step == self._total_steps or self.model.stop_training
+        if step % self._every_steps == 0 or last or self._asked_to_end:
             self._state.save()
         if self._asked_to_end:
             raise Failed(

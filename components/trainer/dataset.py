@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import tensorflow as tf
@@ -15,6 +16,16 @@ MAX_BOXES = 100
 _SHUFFLE_BLOCK = 1024  # records that are read and shuffled at a time
 
 Groundtruth = dict[str, tf.Tensor]
+
+
+@dataclass(frozen=True)
+class NamedBatch:
+    """One batch of make_training_dataset, and the image/source_id of each of its images."""
+
+    images: tf.Tensor
+    groundtruth: Groundtruth
+    source_ids: list[str]
+
 
 _BBOX = "image/object/bbox/"
 _FEATURES = {
@@ -71,33 +82,35 @@ def make_training_dataset(
       Dataset of (images float32 [B, H, W, 3], groundtruth) with groundtruth = {"boxes": float32
       [B, 100, 4], "classes": int32 [B, 100], "weights": float32 [B, 100]}, zero in the padding.
     """
-    names = _names(files)
-    start_example = start_step * batch_size
-    start_epoch, offset = divmod(start_example, num_examples)
-
-    def epoch(number: tf.Tensor) -> tf.data.Dataset:
-        epoch_seed = tf.stack([seed, number])
-        order = tf.random.experimental.stateless_shuffle(names, seed=epoch_seed)
-        blocks = _records(order).batch(_SHUFFLE_BLOCK).enumerate()
-        # Not Dataset.shuffle: its order can't be rejoined in the middle of a training.
-        return blocks.map(
-            lambda index, block: tf.random.experimental.stateless_shuffle(
-                block, seed=tf.random.experimental.stateless_fold_in(epoch_seed, index)
-            )
-        ).prefetch(1)
 
     def load(position: tf.Tensor, record: tf.Tensor) -> tuple[tf.Tensor, Groundtruth]:
         image, boxes, classes = decode_example(record)
         image, boxes, classes = augmentations.apply(image, boxes, classes, tf.stack([seed, position]))
         return preprocess(image[tf.newaxis])[0], pad_groundtruth(boxes, classes)
 
-    records = tf.data.Dataset.counter(start=start_epoch).flat_map(epoch).unbatch().skip(offset)
+    start_example = start_step * batch_size
     return (
-        records.enumerate(start=start_example)
+        _shuffled_records(files, seed, num_examples, start_example)
+        .enumerate(start=start_example)
         .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .batch(batch_size, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
+
+
+def read_source_ids(
+    files: Sequence[Path], batch_size: int, *, seed: int, num_examples: int, step: int
+) -> list[str]:
+    """The image/source_id of each image in the batch that make_training_dataset gives after `step` steps.
+
+    They are read when somebody asks, so that they cost a training nothing.
+    """
+    records = _shuffled_records(files, seed, num_examples, step * batch_size).take(batch_size)
+    feature = {"image/source_id": tf.io.FixedLenFeature([], tf.string, default_value="(no source_id)")}
+    return [
+        tf.io.parse_single_example(record, feature)["image/source_id"].numpy().decode(errors="replace")
+        for record in records
+    ]
 
 
 def make_eval_dataset(
@@ -143,6 +156,27 @@ def pad_groundtruth(boxes: tf.Tensor, classes: tf.Tensor) -> Groundtruth:
 
 def _names(files: Sequence[Path]) -> tf.Tensor:
     return tf.constant([str(file) for file in sorted(files)], tf.string)
+
+
+def _shuffled_records(
+    files: Sequence[Path], seed: int, num_examples: int, start_example: int
+) -> tf.data.Dataset:
+    """Serialised records without end, each epoch in an order of its own, from the `start_example`th on."""
+    names = _names(files)
+    start_epoch, offset = divmod(start_example, num_examples)
+
+    def epoch(number: tf.Tensor) -> tf.data.Dataset:
+        epoch_seed = tf.stack([seed, number])
+        order = tf.random.experimental.stateless_shuffle(names, seed=epoch_seed)
+        blocks = _records(order).batch(_SHUFFLE_BLOCK).enumerate()
+        # Not Dataset.shuffle: its order can't be rejoined in the middle of a training.
+        return blocks.map(
+            lambda index, block: tf.random.experimental.stateless_shuffle(
+                block, seed=tf.random.experimental.stateless_fold_in(epoch_seed, index)
+            )
+        ).prefetch(1)
+
+    return tf.data.Dataset.counter(start=start_epoch).flat_map(epoch).unbatch().skip(offset)
 
 
 def _records(names: tf.Tensor) -> tf.data.Dataset:

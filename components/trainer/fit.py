@@ -8,18 +8,30 @@ import shutil
 import time
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 from google.protobuf.message import Message
 
+from components.trainer.averages import build_averages
+from components.trainer.best import gained_nothing
 from components.trainer.callbacks import EvaluationLoss, Reporter, Saver
-from components.trainer.dataset import count_examples, make_eval_dataset, make_training_dataset
+from components.trainer.dataset import (
+    NamedBatch,
+    count_examples,
+    make_eval_dataset,
+    make_training_dataset,
+    read_source_ids,
+)
+from components.trainer.files import write_atomically
+from components.trainer.non_finite import NonFiniteStop
 from components.trainer.optimizer import build_optimizer
 from components.trainer.options import TrainingResult, TrainOptions
 from components.trainer.schedule import base_rate, build_schedule
-from components.trainer.state import TrainingState, exclusive, write_atomically
+from components.trainer.shortages import shortages_named
+from components.trainer.state import TrainingState, exclusive
 from components.trainer.trainable import DetectorTrainer, select_trained
 from detection.augment import Augmentations, build_augmentations
 from detection.builder import build_detector
@@ -50,14 +62,16 @@ def train(
       train_files: TFRecords to train on.
       eval_files: TFRecords for the evaluation loss; may be empty.
       out: gets saved_model/, checkpoint/, pipeline.config, label_map.pbtxt and, last, training.json.
-      work_dir: checkpoints of the running training; the same for a retry, one process at a time.
+      work_dir: checkpoints of the running training; the same for a retry, one process at a time. Gets
+        non_finite.json at a loss or gradient that is no number.
       options: what overrides the config.
       label_map: of the resolved config, copied to `out`.
       log_dir: TensorBoard events.
 
     Raises:
-      BadInput: config, options and data do not make a training.
-      Failed: the loss became NaN or infinite, SIGTERM, or `work_dir` is in use.
+      BadInput: config, options and data do not make a training, the loss became NaN or infinite, or the
+        memory is too small.
+      Failed: SIGTERM, the disk is full, or `work_dir` is in use.
     """
     train_config = config.train_config
     steps = options.steps or train_config.num_steps
@@ -66,11 +80,17 @@ def train(
         raise BadInput(
             "the number of steps is not set", "train_config.num_steps", "set it, or train.steps in the YAML"
         )
+    if options.keep == "best" and not eval_files:
+        raise BadInput(
+            "there is no validation loss to find the best step by",
+            "train.keep",
+            "give evaluation data, or set train.keep to last",
+        )
     train_images = count_examples(train_files)
     eval_images = count_examples(eval_files) if eval_files else 0
     augmentations = build_augmentations(train_config.data_augmentation_options if options.augment else [])
     keras.utils.set_random_seed(options.seed)
-    with exclusive(work_dir):
+    with exclusive(work_dir), shortages_named(config, batch_size, (work_dir, out, log_dir)):
         trainer = _build_trainer(config, converted_dir, options, steps)
         detector = trainer.detector
         if batch_size > 1 and not detector.has_one_input_size:
@@ -80,7 +100,14 @@ def train(
                 "set it to 1, as TF1 trained such models, or use fixed_shape_resizer",
             )
         identity = _identity(config, options, converted_dir, train_files)
-        state = TrainingState(work_dir, detector, trainer.optimizer, identity)
+        state = TrainingState(
+            work_dir,
+            detector,
+            trainer.optimizer,
+            identity,
+            averages=trainer.averages,
+            keep_best=options.keep == "best",
+        )
         resumed_from = state.restore()
         if resumed_from is not None:
             print(f"resuming at step {resumed_from}/{steps}", flush=True)
@@ -90,30 +117,42 @@ def train(
             eval_dataset = make_eval_dataset(
                 eval_files, detector.preprocess, batch_size, num_examples=eval_images
             )
-            evaluation = EvaluationLoss(eval_dataset, options.eval_every_steps)
+            evaluation = EvaluationLoss(eval_dataset, options.eval_every_steps, trainer.averages)
+        patience = options.stop_after_evals_without_gain
         with closing(tf.summary.create_file_writer(str(log_dir))) as writer:
-            reporter = Reporter(state, steps, batch_size, writer, evaluation)
+            reporter = Reporter(state, steps, batch_size, writer, evaluation, patience)
             reporter.replay()
-            if state.step < steps:
-                # The saver comes last, so that a checkpoint includes the step's row of the history.
-                saver = Saver(state, options.checkpoint_every_steps, steps)
-                dataset = make_training_dataset(
+            # A training that has stopped early and was killed before its export doesn't go on.
+            if state.step < steps and not gained_nothing(state.history, patience):
+                batches = partial(
+                    make_training_dataset,
                     train_files,
                     detector.preprocess,
                     batch_size,
                     seed=options.seed,
                     augmentations=augmentations,
                     num_examples=train_images,
-                    start_step=state.step,
                 )
+
+                def named_batch(step: int) -> NamedBatch:
+                    names = read_source_ids(
+                        train_files, batch_size, seed=options.seed, num_examples=train_images, step=step
+                    )
+                    images, groundtruth = next(iter(batches(start_step=step)))
+                    return NamedBatch(images, groundtruth, names)
+
+                stop = NonFiniteStop(state, named_batch, work_dir / "non_finite.json")
+                # The saver comes last, so that a checkpoint includes the step's row of the history.
+                saver = Saver(state, options.checkpoint_every_steps, steps)
                 with saver:
                     trainer.fit(
-                        dataset,
+                        batches(start_step=state.step),
                         steps_per_epoch=steps - state.step,
                         shuffle=False,
                         verbose=0,
-                        callbacks=[reporter, saver],
+                        callbacks=[stop, reporter, saver],
                     )
+        exported_step = state.load_exported()
         result = TrainingResult(
             steps=state.step,
             batch_size=batch_size,
@@ -122,6 +161,9 @@ def train(
             images_per_second=round(reporter.images_per_second, 3),
             learning_rate=base_rate(train_config.optimizer, options) or 0.0,
             resumed_from=resumed_from,
+            exported_step=exported_step,
+            exported_weights="averages" if trainer.averages else "values",
+            stopped_early=state.step < steps,
             train_images=train_images,
             eval_images=eval_images,
             variables_trained=len(trainer.trained),
@@ -160,6 +202,7 @@ def _build_trainer(
         trained,
         clip_norm=train_config.gradient_clipping_by_norm,
         regularize=train_config.add_regularization_loss,
+        averages=build_averages(config, trained),
     )
     trainer.compile(optimizer=optimizer, jit_compile=options.jit_compile)
     return trainer
@@ -184,9 +227,6 @@ def _identity(
 def _not_applied(config: Message, augmentations: Augmentations, detector: Detector) -> list[str]:
     """Settings of the config that would change a TF1 training and have no counterpart here."""
     settings = [f"data_augmentation_options.{name}" for name in augmentations.not_applied]
-    optimizer = config.train_config.optimizer
-    if optimizer.WhichOneof("optimizer") and optimizer.use_moving_average:
-        settings.append("optimizer.use_moving_average")
     if detector.has_masks:
         settings.append("second_stage_box_predictor.predict_instance_masks")
     if config.train_config.bias_grad_multiplier:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class TrainOptions(BaseModel):
@@ -13,7 +13,8 @@ class TrainOptions(BaseModel):
     `freeze` holds regular expressions, searched in TF1 variable names, as train_config.freeze_variables.
     `schedule: config` keeps the config's learning-rate schedule (scaled, if `learning_rate` is given);
     `warmup_steps` belongs to the schedules `constant` and `cosine`. `jit_compile` compiles the training step
-    with XLA, for SSD models.
+    with XLA, for SSD models. `keep: best` exports the weights of the evaluation with the lowest loss;
+    `stop_after_evals_without_gain` ends the training after so many evaluations without a lower one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -31,6 +32,15 @@ class TrainOptions(BaseModel):
     seed: int = 0
     augment: bool = True
     jit_compile: bool = False
+    keep: Literal["last", "best"] = "last"
+    stop_after_evals_without_gain: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _evaluated(self) -> TrainOptions:
+        if self.eval_every_steps is None and (self.keep == "best" or self.stop_after_evals_without_gain):
+            setting = "keep: best" if self.keep == "best" else "stop_after_evals_without_gain"
+            raise ValueError(f"{setting} needs eval_every_steps: it looks at evaluation losses")
+        return self
 
 
 class TrainingResult(BaseModel):
@@ -39,6 +49,8 @@ class TrainingResult(BaseModel):
     `history` has one row for each reporting interval: step, mean losses over the interval, learning
     rate, and eval losses where they were computed. `seconds` and `images_per_second` are of the process
     that finished the training; `resumed_from` is the step it started at (None: from the beginning).
+    `steps` were done, fewer than asked for where `stopped_early`; the exported model is that of
+    `exported_step`, with the `averages` of its trained variables or their own `values`.
     """
 
     steps: int
@@ -48,6 +60,9 @@ class TrainingResult(BaseModel):
     images_per_second: float
     learning_rate: float
     resumed_from: int | None
+    exported_step: int
+    exported_weights: Literal["values", "averages"]
+    stopped_early: bool
     train_images: int
     eval_images: int
     variables_trained: int

@@ -1,18 +1,20 @@
-"""What a training needs to go on after it was killed: weights, optimizer, step, history."""
+"""What a training needs to go on after it was killed: weights, their averages, optimizer, step, history."""
 
 from __future__ import annotations
 
 import fcntl
 import json
-import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
+from components.trainer.averages import MovingAverages
+from components.trainer.best import BestWeights, best_step
+from components.trainer.files import whole_checkpoint, write_atomically
 from detection.errors import Failed
 
 _CHECKPOINTS_KEPT = 2
@@ -31,18 +33,31 @@ class TrainingState:
       model: the detector.
       optimizer: built, its `iterations` is the step.
       identity: digest of everything that decides the result.
+      averages: of the trained variables, if they are to be exported.
+      keep_best: whether the weights of the evaluation with the lowest loss are kept too.
     """
 
     def __init__(
-        self, directory: Path, model: keras.Model, optimizer: keras.optimizers.Optimizer, identity: str
+        self,
+        directory: Path,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        identity: str,
+        *,
+        averages: MovingAverages | None = None,
+        keep_best: bool = False,
     ) -> None:
         self._directory = directory
         self._optimizer = optimizer
         self.history: list[HistoryRow] = []
+        self._averages = averages
+        self._best = BestWeights(directory / "best", model.variables) if keep_best else None
+        self._best_of_checkpoint: int | None = None
         self._open(identity)
         checkpoint = tf.train.Checkpoint(
             model=[variable.value for variable in model.variables],
             optimizer=[variable.value for variable in optimizer.variables],
+            averages=[average.value for average in averages.averages] if averages else [],
         )
         self._manager = tf.train.CheckpointManager(
             checkpoint, str(directory / "checkpoints"), max_to_keep=_CHECKPOINTS_KEPT, checkpoint_name="step"
@@ -60,13 +75,41 @@ class TrainingState:
         self._manager.checkpoint.restore(self._manager.latest_checkpoint).assert_consumed()
         rows = json.loads(self._history_file.read_text())
         self.history = [row for row in rows if row["step"] <= self.step]
+        self._checkpoint_written()
         return self.step
 
     def save(self) -> None:
         """Saves model, optimizer, step and history; a kill at any point leaves the one before usable."""
         # History first: rows beyond the checkpoint's step are dropped by restore, missing ones would be lost.
         write_atomically(self._history_file, json.dumps(self.history))
-        self._manager.save(checkpoint_number=self.step)
+        with whole_checkpoint(self._directory / "checkpoints" / f"step-{self.step}"):
+            self._manager.save(checkpoint_number=self.step)
+        self._checkpoint_written()
+
+    def save_best(self) -> None:
+        """Saves what would be exported of this step if the history's last row, an evaluation, is the best."""
+        if self._best and best_step(self.history) == self.step:
+            with self._averages.in_place() if self._averages else nullcontext():
+                self._best.save(self.step)
+            self._best.keep_only(self.step, self._best_of_checkpoint)
+
+    def load_exported(self) -> int:
+        """Gives the model, for good, the weights to export, averages where they are kept; returns their step.
+
+        The best evaluation's where they are kept and an evaluation gave a number, else the present ones.
+        """
+        best = best_step(self.history)
+        if self._best and best is not None:
+            self._best.load(best)
+            return best
+        if self._averages:
+            self._averages.swap()
+        return self.step
+
+    def _checkpoint_written(self) -> None:
+        self._best_of_checkpoint = best_step(self.history)
+        if self._best:
+            self._best.keep_only(self._best_of_checkpoint)
 
     @property
     def _history_file(self) -> Path:
@@ -77,7 +120,8 @@ class TrainingState:
         identity_file = self._directory / "identity"
         if identity_file.exists() and identity_file.read_text() == identity:
             return
-        shutil.rmtree(self._directory / "checkpoints", ignore_errors=True)
+        for name in ("checkpoints", "best"):
+            shutil.rmtree(self._directory / name, ignore_errors=True)
         self._history_file.unlink(missing_ok=True)
         write_atomically(identity_file, identity)
 
@@ -100,10 +144,3 @@ def exclusive(directory: Path) -> Iterator[None]:
                 "wait for it, or end it, and retry",
             ) from error
         yield
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes `text` so that a reader, or a crash, sees the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text)
-    temporary.replace(path)

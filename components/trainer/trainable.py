@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import keras
 import tensorflow as tf
 
+from components.trainer.averages import MovingAverages
 from detection.detector import Detector
 from detection.errors import BadInput
 from detection.tf1.names import tf1_name
@@ -69,6 +70,7 @@ class DetectorTrainer(keras.Model):
       trained: its variables to update.
       clip_norm: global norm of the gradients is clipped to this; 0 means no clipping.
       regularize: whether the detector's regularization loss is part of the total.
+      averages: of the trained variables, moved after each update.
     """
 
     def __init__(
@@ -78,12 +80,14 @@ class DetectorTrainer(keras.Model):
         *,
         clip_norm: float = 0.0,
         regularize: bool = True,
+        averages: MovingAverages | None = None,
     ) -> None:
         super().__init__(name="detector_trainer")
         self.detector = detector
         self.trained = trained
         self.clip_norm = clip_norm
         self.regularize = regularize
+        self.averages = averages
         self.eval_losses = [keras.metrics.Mean(name) for name in _LOSSES]
 
     def call(self, images: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
@@ -91,19 +95,36 @@ class DetectorTrainer(keras.Model):
         return self.detector(images, training=training)
 
     def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
-        """One update; returns the scalar losses, the rate used, and the gradients' norm."""
-        images, groundtruth = data
-        # Watching only what is trained ends the backward pass at the first trained layer.
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([variable.value for variable in self.trained])
-            losses = self._detection_losses(images, groundtruth, training=True)
-        gradients = tape.gradient(losses["loss"], [variable.value for variable in self.trained])
+        """One update; returns the scalar losses, the rate used, and the gradients' norm.
+
+        Where the loss or the norm is not finite nothing is updated, the step's number included; but batch
+        norm's statistics, if they train, have seen the batch.
+        """
+        losses, gradients = self.compute_gradients(*data)
         norm = tf.linalg.global_norm(gradients)
         if self.clip_norm > 0:
             gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm, use_norm=norm)
         rate = tf.convert_to_tensor(self.optimizer.learning_rate)
-        self.optimizer.apply(gradients, self.trained)
+
+        def update() -> tf.Tensor:
+            self.optimizer.apply(gradients, self.trained)
+            if self.averages:
+                self.averages.update()
+            return tf.constant(True)
+
+        finite = tf.math.is_finite(losses["loss"]) & tf.math.is_finite(norm)
+        tf.cond(finite, update, lambda: tf.constant(False))
         return {**losses, "learning_rate": rate, "gradient_norm": norm}
+
+    def compute_gradients(
+        self, images: tf.Tensor, groundtruth: dict[str, tf.Tensor]
+    ) -> tuple[dict[str, tf.Tensor], list[tf.Tensor | None]]:
+        """The scalar losses of a batch, `loss` their sum, and its gradient by each trained variable."""
+        # Watching only what is trained ends the backward pass at the first trained layer.
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch([variable.value for variable in self.trained])
+            losses = self._detection_losses(images, groundtruth, training=True)
+        return losses, tape.gradient(losses["loss"], [variable.value for variable in self.trained])
 
     def test_step(self, data: Batch) -> dict[str, tf.Tensor]:
         """The mean losses of the batches so far, weighted by their size; the model is not updated."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +13,12 @@ from google.protobuf import text_format
 from detection.augment import build_augmentations
 from detection.augment_geometry import CropOperation, random_crop_image, ssd_random_crop
 from detection.config import protos
+from detection.config.architectures import AUGMENTATIONS
+from detection.config.pipeline_config import read_pipeline_config
+from detection.errors import BadInput
+from tests.detection.augmentation_cases import FEW, FIXED, MANY
+
+UPSTREAM = Path(__file__).resolve().parents[3] / "shared" / "data" / "configs" / "upstream"
 
 HEIGHT, WIDTH = 60, 80
 BOX = (0.25, 0.25, 0.75, 0.5)  # rows 15 to 45, columns 20 to 40
@@ -164,9 +173,98 @@ def test_same_seed_same_example_other_seed_other_example() -> None:
 
 def test_unknown_options_are_listed() -> None:
     augmentations = build_augmentations(
-        steps("""data_augmentation_options { random_jitter_boxes {} }
+        steps("""data_augmentation_options { rgb_to_gray {} }
                  data_augmentation_options { random_horizontal_flip {} }
                  data_augmentation_options { autoaugment_image {} }""")
     )
     assert augmentations.names == ("random_horizontal_flip",)
-    assert augmentations.not_applied == ("random_jitter_boxes", "autoaugment_image")
+    assert augmentations.not_applied == ("rgb_to_gray", "autoaugment_image")
+
+
+# a text for each option
+STEPS = {text.split(" ")[0]: text for text in (*FIXED.values(), *MANY.values(), *FEW.values())}
+
+
+def test_every_option_that_is_applied_has_a_text() -> None:
+    assert STEPS.keys() == AUGMENTATIONS - {"random_vertical_flip"}  # as the other flip
+
+
+@pytest.mark.parametrize("text", STEPS.values(), ids=STEPS)
+def test_every_step_runs_in_tf_data_on_any_size_with_and_without_boxes(text: str) -> None:
+    augmentations = build_augmentations(steps(f"data_augmentation_options {{ {text} }}"))
+    shapes = 2 * [(33, 21, 2), (14, 50, 0), (5, 5, 1)]
+
+    def examples() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, int]]:
+        for height, width, count in shapes:
+            image = np.random.default_rng(1).uniform(0, 255, [height, width, 3]).astype(np.float32)
+            yield image, np.tile(np.float32(BOX), [count, 1]), np.ones(count, np.int32), height
+
+    dataset = tf.data.Dataset.from_generator(
+        examples,
+        output_signature=(
+            tf.TensorSpec([None, None, 3]),
+            tf.TensorSpec([None, 4]),
+            tf.TensorSpec([None], tf.int32),
+            tf.TensorSpec([], tf.int64),
+        ),
+    ).map(lambda image, boxes, classes, i: augmentations.apply(image, boxes, classes, tf.stack([7, i])))
+    static = dataset.element_spec
+    assert static[0].shape.rank == 3 and static[0].shape[2] == 3
+    assert static[1].shape.as_list() == [None, 4] and static[2].shape.as_list() == [None]
+    done = list(dataset)
+    assert len(done) == 6
+    for (_, _, count), (image, boxes, classes), (image_again, boxes_again, _) in zip(
+        shapes[:3], done[:3], done[3:], strict=True
+    ):
+        assert min(image.shape) > 0 and np.isfinite(image).all()
+        assert boxes.shape[0] == classes.shape[0] <= 4 * count
+        np.testing.assert_array_equal(image, image_again)
+        np.testing.assert_array_equal(boxes, boxes_again)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("random_pad_image { min_image_height: 5 }", "min_image_width is not set"),
+        ("random_pad_image { pad_color: [1, 2] }", "pad_color has 2 values"),
+        ("random_crop_pad_image { min_padded_size_ratio: 1 }", "min_padded_size_ratio has 1 values"),
+        ("normalize_image { original_minval: 0 }", "original_maxval is not set"),
+        ("normalize_image { original_minval: 2 original_maxval: 2 }", "are both 2"),
+        ("subtract_channel_mean { means: 1 }", "means has 1 values"),
+        ("resize_image { }", "new_height is not set"),
+        ("remap_labels { }", "new_label is not set"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_a_persons_error(text: str, what: str) -> None:
+    with pytest.raises(BadInput, match=what) as error:
+        build_augmentations(steps(f"data_augmentation_options {{ {text} }}"))
+    assert "data_augmentation_options" in error.value.where
+
+
+@pytest.mark.skipif(not UPSTREAM.is_dir(), reason=f"no configs in {UPSTREAM}")
+def test_every_option_of_the_zoos_configs_is_applied() -> None:
+    used: set[str] = set()
+    for path in UPSTREAM.rglob("*.config"):
+        try:
+            config = read_pipeline_config(path)
+        except BadInput:  # of another project
+            continue
+        augmentations = build_augmentations(config.train_config.data_augmentation_options)
+        assert augmentations.not_applied == (), path.name
+        used.update(augmentations.names)
+    assert len(used) == 11
+
+
+def test_a_square_crop_moves_boxes_with_pixels() -> None:
+    augmentations = build_augmentations(
+        steps("""data_augmentation_options { random_square_crop_by_scale { max_border: 40
+                 scale_min: 0.9 scale_max: 1.2 } }""")
+    )
+    whole = 0
+    for number in range(12):
+        image, boxes, _ = augmentations.apply(*example(), seed(number))
+        assert image.shape[0] == image.shape[1]
+        if boxes.shape[0] and boxes.numpy().min() > 0.0 and boxes.numpy().max() < 1.0:
+            np.testing.assert_allclose(boxes[0], bright_box(image), atol=1e-5)
+            whole += 1
+    assert whole > 3

@@ -85,6 +85,12 @@ def test_package_checkpoints_stay_as_they_are() -> None:
         (GOOD.replace("boards\n", "My Boards\n", 1), "`name`: a name has lower case", ":1", "lower case"),
         (GOOD + "schedule: {cron: daily}\n", "a cron expression has five fields", ":8", "five fields"),
         (GOOD + "train: {steps: 10, warmup_steps: 10}\n", "warmup_steps must be less", "", "correct"),
+        (
+            GOOD + "train: {keep: best}\n",
+            "train.keep: best needs train.eval_every_steps: it looks at validation losses",
+            "",
+            "correct",
+        ),
         (GOOD.replace(":-../data", ""), "variable PL_DATA is not set", ":6", "${PL_DATA:-...}"),
         (GOOD + "name: again\n", "the key `name` is given twice", ":8 (first on line 1)", "keep one"),
         ("name: [", "not valid YAML", ":1:8", "correct the YAML"),

@@ -30,6 +30,33 @@ BROKEN = [
     ("random_adjust_saturation { min_delta: -1 }", "warning", "min_delta is -1 to 1.25"),
     ("random_horizontal_flip { probability: 50 }", "warning", "probability is 50"),
     ("random_rgb_to_gray { probability: -0.5 }", "warning", "probability is -0.5"),
+    ("random_rotation90 { probability: 2 }", "warning", "probability is 2"),
+    ("random_crop_pad_image { min_area: 0 }", "error", "min_area is 0 to 1"),
+    ("ssd_random_crop_pad { operations { min_area: 0 max_area: 1 %s } }", "error", "min_area is 0 to 1"),
+    (
+        """ssd_random_crop_fixed_aspect_ratio { operations {
+          min_object_covered: -1 min_area: 0.1 max_area: 1 } }""",
+        "error",
+        "min_object_covered is -1",
+    ),
+    ("normalize_image { original_minval: 1 }", "error", "normalize_image has no original_maxval"),
+    ("drop_label_probabilistically { }", "error", "drop_label_probabilistically has no label"),
+    ("remap_labels { original_labels: 1 }", "error", "remap_labels has no new_label"),
+    ("normalize_image { original_minval: 1 original_maxval: 1 }", "error", "original_maxval is 1"),
+    ("random_square_crop_by_scale { num_scales: 0 }", "error", "num_scales is 0"),
+    ("resize_image { new_height: 0 new_width: 9 }", "error", "new_height is 0"),
+    ("resize_image { new_height: 20 }", "error", "resize_image has no new_width"),
+    ("random_resize_method { target_width: 20 }", "error", "random_resize_method has no target_height"),
+    ("random_pad_image { min_image_width: 20 }", "error", "random_pad_image has no min_image_height"),
+    ("random_pad_image { pad_color: [1, 2] }", "error", "pad_color has 2 values"),
+    ("subtract_channel_mean { means: 5 }", "error", "means has 1 values"),
+    ("random_crop_pad_image { max_padded_size_ratio: 2 }", "error", "max_padded_size_ratio has 1 values"),
+    (
+        """ssd_random_crop_pad { operations {
+          min_area: 0.1 max_area: 1 min_padded_size_ratio: [1, 1, 1] %s } }""",
+        "error",
+        "min_padded_size_ratio has 3 values",
+    ),
 ]
 CROP = (
     "min_object_covered: 0.1 min_aspect_ratio: 0.5 max_aspect_ratio: 2 overlap_thresh: 0.3 random_coef: 0.1"
@@ -43,6 +70,15 @@ SOUND = [
     "random_adjust_hue { }",
     "random_vertical_flip { probability: 1 }",
     "random_rgb_to_gray { }",
+    "random_crop_pad_image { min_padded_size_ratio: [1, 1] pad_color: [1, 2, 3] }",
+    "ssd_random_crop_pad { operations { min_area: 0.1 max_area: 1 %s } }",
+    "ssd_random_crop_fixed_aspect_ratio { operations { min_area: 0.1 max_area: 1 } }",
+    "ssd_random_crop_pad_fixed_aspect_ratio { operations { min_area: 0.1 max_area: 1 %s } }",
+    "random_pad_image { max_image_height: 40 max_image_width: 50 }",
+    "resize_image { new_height: 20 new_width: 30 }",
+    "normalize_image { original_minval: 0 original_maxval: 255 }",
+    "subtract_channel_mean { means: [1, 2, 3] }",
+    "remap_labels { original_labels: 1 new_label: 2 }",
 ]
 
 
@@ -70,15 +106,16 @@ def test_an_error_is_what_training_stops_at(config: Any, step: str, stops: bool)
     from google.protobuf import text_format
 
     from detection.augment import build_augmentations
+    from detection.errors import BadInput
 
     config.train_config.ClearField("data_augmentation_options")
     text_format.Merge(STEP % step.replace("%s", CROP), config)
-    augmentations = build_augmentations(config.train_config.data_augmentation_options)
     image, boxes = tf.fill([20, 30, 3], 99.0), tf.constant([[0.2, 0.2, 0.7, 0.6]])
     stopped = False
     for seed in range(20):  # some of a step's draws leave the picture as it is
         try:
+            augmentations = build_augmentations(config.train_config.data_augmentation_options)
             augmentations.apply(image, boxes, tf.constant([1]), tf.constant([seed, 1]))
-        except (tf.errors.InvalidArgumentError, ValueError):
+        except (tf.errors.InvalidArgumentError, ValueError, BadInput):
             stopped = True
     assert stopped == stops

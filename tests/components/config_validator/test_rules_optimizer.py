@@ -21,6 +21,8 @@ ADAM = OPTIMIZER % ("adam_optimizer { " + LEARNING_RATE % "0.0002" + " %s }")
 NOT_CLIPPED = "train_config { gradient_clipping_by_norm: %s }"
 BASE_RATE = MOMENTUM % "learning_rate { cosine_decay_learning_rate { learning_rate_base: %s } }"
 
+AVERAGES_EXPORTED = "eval_config { use_moving_averages: true }"
+
 BROKEN = [
     (MOMENTUM % "momentum_optimizer_value: 0", "CFG048", "warning", "momentum_optimizer_value is 0"),
     (MOMENTUM % "momentum_optimizer_value: 1.0", "CFG048", "error", "momentum_optimizer_value is 1"),
@@ -43,11 +45,24 @@ BROKEN = [
         "warning",
         "moving_average_decay is 1",
     ),
-    ("eval_config { use_moving_averages: true }", "CFG054", "warning", "but training keeps none"),
+    (
+        OPTIMIZER % "use_moving_average: true moving_average_decay: 1.0" + AVERAGES_EXPORTED,
+        "CFG054",
+        "error",
+        "moving_average_decay is 1",
+    ),
+    (
+        OPTIMIZER % "use_moving_average: true" + AVERAGES_EXPORTED,
+        "CFG054",
+        "warning",
+        "moving_average_decay is 0.9999, with 400 steps",
+    ),
+    (AVERAGES_EXPORTED, "CFG054", "warning", "but training keeps none"),
 ]
 
 SOUND = [
     "",
+    OPTIMIZER % "use_moving_average: true moving_average_decay: 0.985" + AVERAGES_EXPORTED,
     RMS % "epsilon: 1.0 decay: 0.9",
     ADAM % "",
     ADAM % "epsilon: 1e-7",

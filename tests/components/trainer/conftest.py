@@ -58,7 +58,7 @@ train_config {
   num_steps: 8
   optimizer { momentum_optimizer { learning_rate { constant_learning_rate { learning_rate: 0.003 } } } }
   data_augmentation_options { random_horizontal_flip {} }
-  data_augmentation_options { random_jitter_boxes {} }
+  bias_grad_multiplier: 2.0
 }
 """
 
@@ -78,6 +78,9 @@ def _write_examples(path: Path, count: int, seed: int) -> None:
                 return tf.train.Feature(float_list=tf.train.FloatList(value=[value]))
 
             feature = {
+                "image/source_id": tf.train.Feature(
+                    bytes_list=tf.train.BytesList(value=[f"{path.name.split('.')[0]}-{index}.png".encode()])
+                ),
                 "image/encoded": tf.train.Feature(
                     bytes_list=tf.train.BytesList(value=[tf.io.encode_png(image).numpy()])
                 ),

@@ -1,4 +1,4 @@
-"""Reports of the training's progress, and its stop at a loss that is no number."""
+"""Reports of the training's progress, and its early stop."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import tensorflow as tf
 
 from components.trainer.callbacks import EvaluationLoss, Reporter, _clock
 from components.trainer.state import TrainingState
-from detection.errors import Failed
 
 
-def run(total: int, losses: list[float], log_dir: Path, evaluation: Any = None) -> tuple[list, Reporter]:
-    state = SimpleNamespace(step=0, history=[])
+def run(
+    total: int, losses: list[float], log_dir: Path, evaluation: Any = None, patience: int | None = None
+) -> tuple[list, Reporter]:
+    state = SimpleNamespace(step=0, history=[], saved=[])
+    state.save_best = lambda: state.saved.append(state.step)
     writer = tf.summary.create_file_writer(str(log_dir))
-    reporter = Reporter(cast(TrainingState, state), total, 8, writer, evaluation)
+    reporter = Reporter(cast(TrainingState, state), total, 8, writer, evaluation, patience)
     for loss in losses:
         state.step += 1
         reporter.on_train_batch_end(0, {"loss": tf.constant(loss), "learning_rate": tf.constant(0.5)})
@@ -49,7 +51,7 @@ def test_evaluation_at_its_steps_and_the_last(tmp_path: Path) -> None:
 
     evaluation = Evaluation(tf.data.Dataset.range(1), 2)
     history, reporter = run(3, [], tmp_path, evaluation)
-    reporter.set_model(SimpleNamespace())
+    reporter.set_model(SimpleNamespace(stop_training=False))
     state = reporter._state
     for _ in range(3):
         state.step += 1  # type: ignore[misc]
@@ -57,10 +59,24 @@ def test_evaluation_at_its_steps_and_the_last(tmp_path: Path) -> None:
     assert [row.get("eval_loss") for row in history] == [None, 7.0, 7.0]
 
 
-@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
-def test_loss_that_is_no_number_fails(tmp_path: Path, loss: float) -> None:
-    with pytest.raises(Failed, match=f"the loss is {loss} at step 2"):
-        run(10, [1.0, loss], tmp_path)
+def test_training_stops_after_evaluations_without_gain(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    eval_losses = iter([5.0, 4.0, 4.0, 6.0, 1.0])
+
+    class Evaluation(EvaluationLoss):
+        def compute(self, model: object) -> dict[str, float]:
+            return {"eval_loss": next(eval_losses)}
+
+    history, reporter = run(20, [], tmp_path, Evaluation(tf.data.Dataset.range(1), 2), patience=2)
+    model = SimpleNamespace(stop_training=False)
+    reporter.set_model(model)
+    state = cast(Any, reporter._state)
+    while not model.stop_training:
+        state.step += 1
+        reporter.on_train_batch_end(0, {"loss": tf.constant(1.0), "learning_rate": tf.constant(0.5)})
+    assert state.step == 8 and state.saved == [2, 4, 6, 8]
+    assert "no lower eval loss in 2 evaluations, the lowest was at step 4" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (75, "1:15"), (3725, "1:02:05")])

@@ -87,7 +87,12 @@ def test_retries_share_a_work_dir_that_success_removes(
 
 @pytest.mark.parametrize(
     ("train", "word"),
-    [('{"stepps": 5}', "stepps: Extra inputs"), ('{"steps": 0}', "steps: .*greater"), ("{", "Invalid JSON")],
+    [
+        ('{"keep": "best"}', "keep: best needs eval_every_steps"),
+        ('{"stepps": 5}', "stepps: Extra inputs"),
+        ('{"steps": 0}', "steps: .*greater"),
+        ("{", "Invalid JSON"),
+    ],
 )
 def test_bad_settings_are_named(node: Any, tmp_path: Path, train: str, word: str) -> None:
     with pytest.raises(BadInput, match=word):

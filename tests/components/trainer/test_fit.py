@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.trainer.callbacks import Saver
+from components.trainer.callbacks import EvaluationLoss, Saver
+from components.trainer.dataset import make_eval_dataset
+from components.trainer.fit import train
 from components.trainer.options import TrainOptions
-from components.trainer.state import exclusive
+from components.trainer.state import TrainingState, exclusive
 from components.trainer.trainable import DetectorTrainer
+from detection.builder import build_detector
 from detection.errors import BadInput, Failed
+from detection.weights import read_weights
 
 if TYPE_CHECKING:
     from conftest import Training
@@ -56,10 +61,9 @@ def test_outputs(trained: Path, training: Training) -> None:
     assert report["learning_rate"] == pytest.approx(0.003)
     assert report["train_images"] == 22 and report["eval_images"] == 6
     assert report["augmentations"] == ["random_horizontal_flip"]
-    assert report["not_applied"] == [
-        "data_augmentation_options.random_jitter_boxes",
-        "optimizer.use_moving_average",
-    ]
+    assert report["not_applied"] == ["bias_grad_multiplier"]
+    assert report["exported_step"] == 8 and report["exported_weights"] == "values"
+    assert report["stopped_early"] is False
     assert (trained / "label_map.pbtxt").read_text() == (training.root / "label_map.pbtxt").read_text()
     assert (trained / "pipeline.config").read_text() == (training.root / "pipeline.config").read_text()
     logged = scalars(trained / "logs")
@@ -175,3 +179,127 @@ def test_two_processes_do_not_share_a_working_directory(tmp_path: Path) -> None:
         pass
     with exclusive(tmp_path / "work"):
         pass
+
+
+def with_averages(training: Training, decay: float, *, evaluated: bool = True) -> Training:
+    """The same training with moving averages, which the exporter takes if `evaluated`."""
+    config = type(training.config)()
+    config.CopyFrom(training.config)
+    config.train_config.optimizer.use_moving_average = True
+    config.train_config.optimizer.moving_average_decay = decay
+    config.eval_config.use_moving_averages = evaluated
+    return replace(training, config=config)
+
+
+def test_averages_are_exported_where_tf1_would_and_survive_a_kill(
+    trained: Path,
+    training: Training,
+    tmp_path: Path,
+    weights_of: Weights,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    decay, values = 0.5, []
+    original = Saver.on_train_batch_end
+
+    def recorded(self: Saver, batch: int, logs: dict[str, tf.Tensor] | None = None) -> None:
+        values.append({variable.path: variable.numpy() for variable in self.model.trained})
+        original(self, batch, logs)
+        if self._state.step == 5 and not (tmp_path / "killed").exists():
+            (tmp_path / "killed").touch()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Saver, "on_train_batch_end", recorded)
+    averaged = with_averages(training, decay)
+    with pytest.raises(KeyboardInterrupt):
+        averaged.run(tmp_path, OPTIONS)
+    del values[3:]  # the checkpoint is of step 3
+    result = averaged.run(tmp_path, OPTIONS)
+    assert (result.resumed_from, result.exported_step, result.exported_weights) == (3, 8, "averages")
+
+    expected = weights_of(training.root / "converted")
+    plain, exported = weights_of(trained), weights_of(tmp_path)
+    for step in values:
+        for name, value in step.items():
+            expected[name] = decay * expected[name] + (1 - decay) * value
+    for name, value in exported.items():
+        np.testing.assert_allclose(value, expected[name], atol=TOLERANCE, err_msg=name)
+        if name in values[-1]:  # training itself takes no notice of averages
+            np.testing.assert_allclose(values[-1][name], plain[name], atol=TOLERANCE, err_msg=name)
+    # evaluated is what would be exported
+    history = json.loads((trained / "training.json").read_text())["history"]
+    assert result.history[-1]["eval_loss"] != pytest.approx(history[-1]["eval_loss"], rel=1e-4)
+    again = DetectorTrainer(build_detector(training.config.model), [])
+    read_weights(again.detector, tmp_path / "checkpoint" / "ckpt-1")
+    again.compile(jit_compile=False)
+    dataset = make_eval_dataset(
+        [training.root / "eval.tfrecord.gz"], again.detector.preprocess, 4, num_examples=6
+    )
+    loss = again.evaluate(dataset, verbose=0, return_dict=True)["loss"]
+    assert result.history[-1]["eval_loss"] == pytest.approx(loss, rel=1e-4)
+
+
+def test_best_step_is_exported_after_a_kill_and_an_early_stop(
+    training: Training, tmp_path: Path, weights_of: Weights, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A loss that is lowest at step 4; then the process is killed twice: with a better step that no checkpoint
+    # knows of, and between the early stop and the export.
+    eval_losses = {2: 3.0, 4: 1.0, 6: 2.0, 8: 2.5, 10: 0.1}
+    weights: dict[int, dict[str, np.ndarray]] = {}
+    options = TrainOptions(
+        steps=40,
+        eval_every_steps=2,
+        checkpoint_every_steps=3,
+        keep="best",
+        stop_after_evals_without_gain=2,
+    )
+
+    def compute(self: EvaluationLoss, model: DetectorTrainer) -> dict[str, float]:
+        step = int(model.optimizer.iterations)
+        weights[step] = {variable.path: variable.numpy() for variable in model.detector.weights}
+        return {"eval_loss": eval_losses[step]}
+
+    def killed(*args: Any, **settings: Any) -> None:
+        raise KeyboardInterrupt
+
+    original = TrainingState.save_best
+
+    def killed_at_4(self: TrainingState) -> None:
+        original(self)
+        if self.step == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(EvaluationLoss, "compute", compute)
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingState, "save_best", killed_at_4)
+        with pytest.raises(KeyboardInterrupt):
+            training.run(tmp_path, options)
+    best = tmp_path / "work" / "best"
+    assert {file.stem for file in best.glob("*.index")} == {"step-2", "step-4"}  # checkpoint 3 knows of 2
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingState, "load_exported", killed)
+        with pytest.raises(KeyboardInterrupt):
+            training.run(tmp_path, options)
+    assert {file.stem for file in best.glob("*.index")} == {"step-4"}
+    result = training.run(tmp_path, options)
+    assert (result.resumed_from, result.steps, result.exported_step) == (8, 8, 4)
+    assert result.stopped_early and [row["step"] for row in result.history] == list(range(1, 9))
+    for name, value in weights_of(tmp_path).items():
+        np.testing.assert_array_equal(value, weights[4][name], err_msg=name)
+    written = json.loads((tmp_path / "training.json").read_text())
+    assert (written["exported_step"], written["stopped_early"]) == (4, True)
+
+
+def test_best_without_evaluation_data_is_bad_input(training: Training, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no validation loss") as error:
+        train(
+            training.config,
+            training.root / "converted",
+            [training.root / "train.tfrecord.gz"],
+            [],
+            tmp_path / "out",
+            tmp_path / "work",
+            TrainOptions(keep="best", eval_every_steps=2),
+            label_map=training.root / "label_map.pbtxt",
+            log_dir=tmp_path / "logs",
+        )
+    assert error.value.where == "train.keep"

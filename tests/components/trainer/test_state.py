@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.trainer.files import write_atomically
 from components.trainer.optimizer import Momentum
-from components.trainer.state import TrainingState, write_atomically
+from components.trainer.state import TrainingState
 
 
 class Model:

@@ -33,16 +33,11 @@ def test_the_shim_has_what_the_od_api_s_tf1_builder_has() -> None:
 
 
 def test_augmentations_are_those_that_training_applies() -> None:
-    from detection.augment import build_augmentations
+    from detection.augment_options import APPLIED
 
+    assert APPLIED == AUGMENTATIONS
     steps = protos.PreprocessingStep.DESCRIPTOR.oneofs_by_name["preprocessing_step"].fields
-    options = []
-    for field in steps:
-        option = protos.PreprocessingStep()
-        getattr(option, field.name).SetInParent()
-        options.append(option)
-    applied = {field.name for field in steps} - set(build_augmentations(options).not_applied)
-    assert applied == AUGMENTATIONS
+    assert {field.name for field in steps} >= AUGMENTATIONS
 
 
 def test_architecture_of() -> None:

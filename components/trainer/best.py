@@ -1,0 +1,61 @@
+"""The weights with the lowest evaluation loss so far, beside the checkpoints of the training."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from components.trainer.files import whole_checkpoint
+
+
+def best_step(history: Sequence[dict[str, float]]) -> int | None:
+    """The step of the row with the lowest finite eval_loss, the first of equals; None without any."""
+    rows = [row for row in history if math.isfinite(row.get("eval_loss", math.nan))]
+    return int(min(rows, key=lambda row: row["eval_loss"])["step"]) if rows else None
+
+
+def gained_nothing(history: Sequence[dict[str, float]], patience: int | None) -> bool:
+    """Whether the last `patience` evaluations brought no eval_loss below the one before; never for None."""
+    best = best_step(history) or 0
+    return (
+        patience is not None and sum("eval_loss" in row and row["step"] > best for row in history) >= patience
+    )
+
+
+class BestWeights:
+    """Files under `directory`, one set for each step worth keeping.
+
+    Which of them is the best follows from the training's history alone, so a history that is cut back by a
+    resume finds the file that was the best then: it is kept until a checkpoint knows of a better one.
+    """
+
+    def __init__(self, directory: Path, variables: Sequence[keras.Variable]) -> None:
+        self._directory = directory
+        self._checkpoint = tf.train.Checkpoint(model=[variable.value for variable in variables])
+
+    def save(self, step: int) -> None:
+        """Writes the variables' present values as those of `step`."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        with whole_checkpoint(self._prefix(step)):
+            self._checkpoint.write(str(self._prefix(step)))
+
+    def load(self, step: int) -> None:
+        """Gives the variables their values of `step`."""
+        self._checkpoint.read(str(self._prefix(step))).assert_consumed()
+
+    def keep_only(self, *steps: int | None) -> None:
+        """Removes the files of all other steps."""
+        names = {f"step-{step}" for step in steps}
+        for file in self._directory.glob("step-*"):
+            if file.is_dir():  # what a killed write leaves
+                shutil.rmtree(file)
+            elif file.name.partition(".")[0] not in names:
+                file.unlink()
+
+    def _prefix(self, step: int) -> Path:
+        return self._directory / f"step-{step}"

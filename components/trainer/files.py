@@ -1,0 +1,32 @@
+"""Writing files so that no half of one stays."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Writes `text` so that a reader, or a crash, sees the old file or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def whole_checkpoint(prefix: Path) -> Iterator[None]:
+    """Removes what tf.train.Checkpoint has written under `prefix` if it fails, on a full disk for example."""
+    try:
+        yield
+    except Exception:
+        for file in prefix.parent.glob(f"{prefix.name}.*"):
+            file.unlink()
+        shutil.rmtree(prefix.with_name(f"{prefix.name}_temp"), ignore_errors=True)
+        raise
