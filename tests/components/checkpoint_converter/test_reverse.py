@@ -125,13 +125,9 @@ def test_what_tf1_has_beyond_the_native_model_starts_as_in_tf1():
     assert (found["a/BatchNorm/gamma"] == 1).all() and (found["a/BatchNorm/moving_variance"] == 1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    "name",
-    [
-        "ssd_mobilenet_v1_ppn",
-        pytest.param("ssd_mobilenet_v2_fpnlite_fine", marks=pytest.mark.slow),
-        pytest.param("faster_rcnn_resnet50", marks=pytest.mark.slow),
-    ],
+    "name", ["ssd_mobilenet_v1_ppn", "ssd_mobilenet_v2_fpnlite_fine", "faster_rcnn_resnet50"]
 )
 def test_layers_that_only_tf1_builds_are_there_again(name, tmp_path):
     source = write_detector(CONFIGS[name], tmp_path / "source")
