@@ -33,7 +33,7 @@ NODE_FOLDERS = {
 }
 # Packages whose release can change the numbers a node computes.
 _PACKAGES = {
-    "ExampleGen": ("apache-beam", "pillow", "pycocotools"),
+    "ExampleGen": ("apache-beam", "pillow", "pycocotools", "tensorflow-data-validation"),
     "ConfigValidator": ("tf-models-research-object-detection",),
     "CheckpointConverter": ("keras", "tensorflow", "tf-models-research-object-detection"),
     "Trainer": ("keras", "tensorflow"),
