@@ -1,23 +1,11 @@
-"""Writing files so that no half of one stays."""
+"""Writing checkpoints so that no half of one stays."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Writes `text` so that a reader, or a crash, sees the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

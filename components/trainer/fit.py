@@ -25,7 +25,6 @@ from components.trainer.dataset import (
     make_training_dataset,
     read_source_ids,
 )
-from components.trainer.files import write_atomically
 from components.trainer.non_finite import NonFiniteStop
 from components.trainer.optimizer import build_optimizer
 from components.trainer.options import TrainingResult, TrainOptions
@@ -36,6 +35,7 @@ from components.trainer.trainable import DetectorTrainer, select_trained
 from detection.augment import Augmentations, build_augmentations
 from detection.builder import build_detector
 from detection.config.pipeline_config import format_pipeline_config, write_pipeline_config
+from detection.config.text_files import write_text
 from detection.detector import Detector
 from detection.errors import BadInput
 from detection.export import export_saved_model
@@ -244,4 +244,4 @@ def _write_outputs(
     export_saved_model(detector, out / "saved_model")
     write_pipeline_config(config, out / "pipeline.config")
     shutil.copyfile(label_map, out / "label_map.pbtxt")
-    write_atomically(out / "training.json", result.model_dump_json(indent=2))
+    write_text(result.model_dump_json(indent=2), out / "training.json")

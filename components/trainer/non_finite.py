@@ -14,9 +14,9 @@ import keras
 import tensorflow as tf
 
 from components.trainer.dataset import Groundtruth, NamedBatch
-from components.trainer.files import write_atomically
 from components.trainer.state import TrainingState
 from components.trainer.trainable import DetectorTrainer
+from detection.config.text_files import write_text
 from detection.errors import BadInput, Failed, UpcycleError
 
 _BEYOND_IMAGE = 0.01  # how far a box may reach out of its image, in parts of it, by rounding
@@ -58,7 +58,7 @@ class NonFiniteStop(keras.callbacks.Callback):
         values = {name: float(value) for name, value in logs.items()}
         named = self._read_batch(self._state.step)
         found = examine(self.model, named)
-        write_atomically(self._dump, json.dumps(_report(step, values, named, found), indent=2))
+        write_text(json.dumps(_report(step, values, named, found), indent=2), self._dump)
         raise _error(step, values, named, found, self._dump)
 
 

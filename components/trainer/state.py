@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from components.trainer.averages import MovingAverages
 from components.trainer.best import BestWeights, best_step
-from components.trainer.files import whole_checkpoint, write_atomically
+from components.trainer.files import whole_checkpoint
+from detection.config.text_files import write_text
 from detection.errors import Failed
 
 _CHECKPOINTS_KEPT = 2
@@ -81,7 +82,7 @@ class TrainingState:
     def save(self) -> None:
         """Saves model, optimizer, step and history; a kill at any point leaves the one before usable."""
         # History first: rows beyond the checkpoint's step are dropped by restore, missing ones would be lost.
-        write_atomically(self._history_file, json.dumps(self.history))
+        write_text(json.dumps(self.history), self._history_file)
         with whole_checkpoint(self._directory / "checkpoints" / f"step-{self.step}"):
             self._manager.save(checkpoint_number=self.step)
         self._checkpoint_written()
@@ -123,7 +124,7 @@ class TrainingState:
         for name in ("checkpoints", "best"):
             shutil.rmtree(self._directory / name, ignore_errors=True)
         self._history_file.unlink(missing_ok=True)
-        write_atomically(identity_file, identity)
+        write_text(identity, identity_file)
 
 
 @contextmanager

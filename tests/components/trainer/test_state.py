@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.trainer.files import write_atomically
 from components.trainer.optimizer import Momentum
 from components.trainer.state import TrainingState
+from detection.config.text_files import write_text
 
 
 class Model:
@@ -51,7 +51,7 @@ def test_history_beyond_the_checkpoint_is_dropped(tmp_path: Path) -> None:
     first.step()
     first.state.save()
     # what a kill between the two writes of a save leaves behind
-    write_atomically(tmp_path / "history.json", '[{"step": 1, "loss": 1.0}, {"step": 2, "loss": 1.0}]')
+    write_text('[{"step": 1, "loss": 1.0}, {"step": 2, "loss": 1.0}]', tmp_path / "history.json")
     second = Model(tmp_path)
     assert second.state.restore() == 1
     assert [row["step"] for row in second.state.history] == [1]
@@ -75,8 +75,8 @@ def test_only_the_last_two_checkpoints_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "new"])
-def test_write_atomically_replaces_and_leaves_nothing_else(tmp_path: Path, text: str) -> None:
+def test_write_text_replaces_and_leaves_nothing_else(tmp_path: Path, text: str) -> None:
     path = tmp_path / "file"
     path.write_text("old")
-    write_atomically(path, text)
+    write_text(text, path)
     assert path.read_text() == text and list(tmp_path.iterdir()) == [path]
