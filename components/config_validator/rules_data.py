@@ -75,7 +75,7 @@ def examples_are_in_the_label_map(subject: Subject) -> Iterator[Problem]:
     too_many = sum(unknown.values()) > _TOLERATED * subject.data.boxes
     for name, count in unknown.items():
         nearest = _nearest_class(subject.label_map, name)
-        case_alone = nearest is not None and nearest.lower() == name.lower()
+        case_alone = len(subject.label_map.alike(name)) == 1
         yield Problem(
             "error" if too_many else "warning",
             f"{counted(count, 'box is', 'boxes are')} of class {_shown(name)}, which is not in the label map",
@@ -133,8 +133,8 @@ def _class_id(subject: Subject, name: str) -> int | None:
     assert subject.label_map is not None and subject.data is not None
     found = subject.label_map.id_of(name)
     if found is None and subject.data.fix_case:
-        same = [item.id for item in subject.label_map.items if item.name.lower() == name.lower()]
-        return same[0] if len(same) == 1 else None
+        alike = subject.label_map.alike(name)
+        return alike[0].id if len(alike) == 1 else None
     return found
 
 

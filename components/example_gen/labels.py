@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import unicodedata
 from functools import lru_cache
 
 from components.example_gen.records import BoxRecord
@@ -50,8 +49,7 @@ def unknown_label(label: str, label_map: LabelMap) -> str:
 
 @lru_cache(maxsize=1024)
 def _alike(label: str, label_map: LabelMap) -> tuple[LabelMapItem, ...]:
-    """The classes whose names differ from the label only by case and what else the eye takes for the same."""
-    return tuple(item for item in label_map.items if _folded(item.name) == _folded(label))
+    return label_map.alike(label)
 
 
 def _nearly(label: str, alike: tuple[LabelMapItem, ...]) -> str:
@@ -79,8 +77,3 @@ def _ranges(ids: list[int]) -> str:
         else:
             parts.append([value, value])
     return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
-
-
-def _folded(label: str) -> str:
-    """Less what the eye takes for the same: case, the two Unicode forms of an accent, spaces around."""
-    return unicodedata.normalize("NFKC", label).strip().casefold()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -53,6 +54,10 @@ class LabelMap:
         """The id of another map's class here; zoo models name classes '/m/01g317' and display 'person'."""
         by_name = self.id_of(other.name)
         return by_name if by_name is not None else self.id_of(other.display_name)
+
+    def alike(self, name: str) -> tuple[LabelMapItem, ...]:
+        """The classes whose names differ from `name` by nothing that the eye sees, or by case alone."""
+        return tuple(item for item in self.items if _folded(item.name) == _folded(name))
 
     def name_of(self, class_id: int) -> str:
         """The name of a class id; an id in a gap of the map (a model may predict it) gives "class_<id>"."""
@@ -127,3 +132,8 @@ def _fault(reason: Reason, field: str, number: int, text: str, source: str) -> T
     item, block = items[number]
     start = next((entry.start for entry in block.entries or () if entry.name == field), item.start)
     return fault_at(reason, start, Places(text), source, KIND)
+
+
+def _folded(name: str) -> str:
+    """Less what the eye takes for the same: case, the two Unicode forms of an accent, spaces around."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()

@@ -9,6 +9,8 @@ import pytest
 
 from components.config_validator.rules_data import RULES
 from components.config_validator.subject import Problem
+from components.example_gen.labels import class_of
+from components.example_gen.records import BoxRecord
 from detection.config.label_map import LabelMap, parse_label_map
 from tests.components.config_validator.facts import checkpoint, data
 
@@ -79,6 +81,15 @@ def test_a_few_boxes_of_an_unknown_class_are_set_aside(
 def test_case_that_is_fixed_is_no_problem(config: Any, label_map: LabelMap, problems_of: ProblemsOf) -> None:
     boxes = data({name.upper(): 2 for name in label_map.names}, fix_case=True)
     assert problems_of(RULES, config, label_map=label_map, data=boxes) == []
+
+
+def test_what_example_gen_takes_for_a_class_is_no_problem(config: Any, problems_of: ProblemsOf) -> None:
+    labels = parse_label_map("item { id: 1 name: 'caf\u00e9' } item { id: 2 name: 'Stra\u00dfe' }", "l")
+    boxes = {" Cafe\u0301": 2, "STRASSE": 3}
+    for name in boxes:
+        assert class_of(BoxRecord("object 1", name, 0, 0, 1, 1), labels, True, []) in (1, 2)
+    found = problems_of(RULES, config, label_map=labels, data=data(boxes, fix_case=True))
+    assert [problem.message for code, problem in found if code in ("CFG022", "CFG023")] == []
 
 
 def test_classes_that_the_data_name_by_id(config: Any, label_map: LabelMap, problems_of: ProblemsOf) -> None:

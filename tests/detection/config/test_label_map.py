@@ -135,3 +135,9 @@ def test_the_microcontrollers_label_map_is_that_of_the_data() -> None:
     assert read_label_map(ROOT / "detectors/microcontrollers/label_map.pbtxt") == read_label_map(
         MICROCONTROLLERS
     )
+
+
+def test_names_that_the_eye_takes_for_the_same() -> None:
+    labels = parse_label_map("item { id: 1 name: 'caf\u00e9' } item { id: 2 name: 'CAF\u00c9' }", "l")
+    assert [item.id for item in labels.alike(" Cafe\u0301")] == [1, 2]
+    assert labels.alike("cafe") == ()
