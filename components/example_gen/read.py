@@ -107,14 +107,6 @@ def is_there(path: str) -> bool:
     return os.path.exists(path)
 
 
-def list_files(data: Data) -> list[str]:
-    """Every file that the examples depend on, sorted, each once: images, annotations, the label map."""
-    options = resolve(data)
-    records = read_dataset(options)
-    files = {file for split in options.splits for file in files_of_split(options, split, records)}
-    return sorted(files | {options.label_map})
-
-
 def files_of_split(options: DataOptions, split: str, records: Iterable[ImageRecord]) -> list[str]:
     """The files that a split's records depend on, sorted; what content divides belongs to "train".
 

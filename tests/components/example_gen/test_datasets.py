@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from components.example_gen.read import list_files, read_dataset, read_split, resolve
+from components.example_gen.read import read_dataset, read_split, resolve
+from tests.components.example_gen.listing import list_files
 
 BOARDS = {"ESP8266": 47, "Heltec_ESP32_Lora": 44, "Arduino_Nano": 43, "Raspberry_Pi_3": 43}
 PETS = (

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from components.example_gen.read import list_files, read_dataset, read_split, resolve
+from components.example_gen.read import read_dataset, read_split, resolve
 from detection.errors import BadInput
+from tests.components.example_gen.listing import list_files
 
 
 def test_splits_are_as_given(voc_data):

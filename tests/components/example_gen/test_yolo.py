@@ -4,10 +4,11 @@ import math
 
 import pytest
 
-from components.example_gen.read import list_files, read_split, resolve
+from components.example_gen.read import read_split, resolve
 from components.example_gen.tree import Tree
 from components.example_gen.yolo import has_labels, read_yolo
 from detection.errors import BadInput
+from tests.components.example_gen.listing import list_files
 
 
 @pytest.fixture
