@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from components.pusher.versions import live_version
+from components.trainer.options import TrainOptions
 from detection.errors import BadInput
 from pipelines.capture import quiet_stderr
 from pipelines.fingerprint import digest
@@ -28,7 +29,7 @@ from pipelines.metadata import metadata_address
 from pipelines.previous_span import previous_statistics
 from pipelines.process import exit_code_of, write_json
 from pipelines.retraining import NODES, Recipe, code_versions, compile_ir, data_fingerprint
-from pipelines.spec import DetectorSpec, TrainSpec
+from pipelines.spec import DetectorSpec
 
 PLAN_FILE = "plan.json"
 IR_FILE = "pipeline.json"
@@ -147,6 +148,7 @@ def _fingerprint(spec: DetectorSpec, inputs: Inputs, versions: dict[str, str]) -
         "data": inputs.data.model_dump(exclude={"train", "eval", "test", "label_map", "span"}),
         "model": spec.model.model_dump(include={"weights", "prove", "allow"}),
         "train": spec.train.model_dump(),
+        "export": spec.export.model_dump(),
         "gate": spec.gate.model_dump(),
         "code": versions,
     }
@@ -167,7 +169,7 @@ def _with_overrides(spec: DetectorSpec, overrides: Overrides) -> DetectorSpec:
     if train["warmup_steps"] and train["steps"] and train["warmup_steps"] >= train["steps"]:
         train["warmup_steps"] = train["steps"] // 10
     try:
-        return spec.model_copy(update={"train": TrainSpec.model_validate(train)})
+        return spec.model_copy(update={"train": TrainOptions.model_validate(train)})
     except ValidationError as error:
         problem = error.errors()[0]
         name = str(problem["loc"][0])

@@ -142,6 +142,7 @@ def _components(recipe: Recipe) -> list[Any]:
         resolved_config=resolved_config,
         converted_model=converter.outputs["converted_model"],
         train=spec.train.model_dump_json(),
+        export=spec.export.model_dump_json(),
     )
     evaluator = Evaluator(
         examples=examples.outputs["examples"],

@@ -14,9 +14,9 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
-    model_validator,
 )
 
+from components.trainer.options import ExportOptions, TrainOptions
 from pipelines.interpolation import Location, SpecError, expand, expand_path, load_yaml
 
 __all__ = ["DetectorSpec", "SpecError"]
@@ -127,38 +127,6 @@ class DataSpec(_Section):
         return any("{span}" in path or "{SPAN" in path for path in paths)
 
 
-class TrainSpec(_Section):
-    """How to fine-tune. What is left out comes from pipeline.config."""
-
-    steps: int | None = Field(default=None, ge=1, description="training steps")
-    batch_size: int | None = Field(default=None, ge=1, description="images in a step")
-    learning_rate: float | None = Field(
-        default=None, gt=0, description="the highest learning rate of the schedule"
-    )
-    warmup_steps: int | None = Field(default=None, ge=0, description="steps to rise to it")
-    optimizer: Literal["momentum", "adam", "rmsprop", "config"] = Field(
-        default="config", description="config: as in pipeline.config"
-    )
-    schedule: Literal["cosine", "constant", "config"] = Field(
-        default="config", description="config: as in pipeline.config"
-    )
-    freeze: list[str] = Field(default_factory=list, description="patterns of TF1 names that don't train")
-    train_batch_norm: bool = Field(default=False, description="whether batch normalisation's statistics move")
-    checkpoint_every_steps: int = Field(default=100, ge=1, description="what a killed training loses at most")
-    seed: int = Field(default=17, ge=0, description="seed of all that is random")
-    eval_every_steps: int | None = Field(default=None, ge=1, description="steps between validation losses")
-    augment: bool = Field(default=True, description="whether pipeline.config's augmentation is applied")
-    jit_compile: bool = Field(
-        default=False, description="whether XLA compiles the training step (SSD models only)"
-    )
-    keep: Literal["last", "best"] = Field(
-        default="last", description="which step's model is exported; best: with the lowest validation loss"
-    )
-    stop_after_evals_without_gain: int | None = Field(
-        default=None, ge=1, description="validation losses in a row, none lower, that end the training"
-    )
-
-
 class GateSpec(_Section):
     """When a new model may replace the one that serves."""
 
@@ -211,7 +179,8 @@ class DetectorSpec(_Section):
     description: str = Field(default="", description="what it detects, for people")
     model: ModelSpec
     data: DataSpec
-    train: TrainSpec = TrainSpec()
+    train: TrainOptions = TrainOptions()
+    export: ExportOptions = ExportOptions()
     gate: GateSpec = GateSpec()
     publish: PublishSpec = PublishSpec()
     schedule: ScheduleSpec = ScheduleSpec()
@@ -229,20 +198,6 @@ class DetectorSpec(_Section):
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", value):
             raise ValueError("a name has lower case letters, digits, - and _ only, and at most 63 of them")
         return value
-
-    @model_validator(mode="after")
-    def _warmup(self) -> DetectorSpec:
-        if self.train.steps and self.train.warmup_steps and self.train.warmup_steps >= self.train.steps:
-            raise ValueError("train.warmup_steps must be less than train.steps")
-        return self
-
-    @model_validator(mode="after")
-    def _evaluated(self) -> DetectorSpec:
-        train = self.train
-        if train.eval_every_steps is None and (train.keep == "best" or train.stop_after_evals_without_gain):
-            setting = "keep: best" if train.keep == "best" else "stop_after_evals_without_gain"
-            raise ValueError(f"train.{setting} needs train.eval_every_steps: it looks at validation losses")
-        return self
 
     @classmethod
     def from_file(cls, path: str | Path) -> DetectorSpec:
@@ -330,8 +285,11 @@ def _spec_error(error: ValidationError, source: str, lines: dict[Location, int])
         fix = f"add `{name}`: {_description(location)}"
     else:
         message = first["msg"].removeprefix("Value error, ")
-        what = f"`{name}`: {message}, got {first['input']!r}" if name else message
-        fix = f"`{name}` is {_description(location)}" if name else "correct the values"
+        # a section's own rule names its fields; the section's values would bury it
+        got = "" if isinstance(first["input"], dict) else f", got {first['input']!r}"
+        what = f"`{name}`: {message}{got}" if name else message
+        is_field = name and not isinstance(first["input"], dict)
+        fix = f"`{name}` is {_description(location)}" if is_field else "correct the values"
     if len(problems) > 1:
         what += f" (and {len(problems) - 1} more)"
     return SpecError(what, where, fix)

@@ -14,7 +14,7 @@ from components.checkpoint_converter.report import ConversionReport
 from components.config_validator.findings import Finding
 from components.example_gen.rules import RULES
 from components.example_gen.statistics import DataStatistics
-from components.trainer.options import TrainingResult
+from components.trainer.results import TrainingResult
 from detection.errors import Failed
 
 FINDINGS_SHOWN = 4  # with pictures

@@ -14,7 +14,7 @@ from components.types import ConvertedModel, DetectorModel, ResolvedConfig
 class TrainerSpec(types.ComponentSpec):
     """Inputs, outputs and execution properties of Trainer."""
 
-    PARAMETERS = {"train": ExecutionParameter(type=str)}
+    PARAMETERS = {"train": ExecutionParameter(type=str), "export": ExecutionParameter(type=str)}
     INPUTS = {
         "examples": ChannelParameter(type=standard_artifacts.Examples),
         "resolved_config": ChannelParameter(type=ResolvedConfig),
@@ -38,6 +38,7 @@ class Trainer(base_component.BaseComponent):
         resolved_config: types.BaseChannel,
         converted_model: types.BaseChannel,
         train: str,
+        export: str,
     ) -> None:
         """Make the node.
 
@@ -46,12 +47,14 @@ class Trainer(base_component.BaseComponent):
           resolved_config: the ConfigValidator's ResolvedConfig.
           converted_model: the CheckpointConverter's ConvertedModel.
           train: JSON of TrainOptions.
+          export: JSON of ExportOptions.
         """
         spec = TrainerSpec(
             examples=examples,
             resolved_config=resolved_config,
             converted_model=converted_model,
             train=train,
+            export=export,
             model=types.Channel(type=DetectorModel),
             model_run=types.Channel(type=standard_artifacts.ModelRun),
         )

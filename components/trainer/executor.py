@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from components.trainer.fit import train
-from components.trainer.options import TrainOptions
+from components.trainer.job import TrainingPaths
+from components.trainer.options import ExportOptions, TrainOptions
 from detection.config.pipeline_config import read_pipeline_config
 from detection.errors import BadInput, Failed
+
+Options = TypeVar("Options", bound=BaseModel)
 
 
 class Executor(base_executor.BaseExecutor):
@@ -29,18 +32,20 @@ class Executor(base_executor.BaseExecutor):
     ) -> None:
         """Train, or go on with a training of the same inputs that did not finish."""
         resolved_config = Path(artifact_utils.get_single_uri(input_dict["resolved_config"]))
-        converted_model = Path(artifact_utils.get_single_uri(input_dict["converted_model"]))
         work_dir = self._work_dir(input_dict, exec_properties["train"])
         train(
             read_pipeline_config(resolved_config / "pipeline.config"),
-            converted_model,
-            _split_files(input_dict["examples"], "train"),
-            _split_files(input_dict["examples"], "eval"),
-            Path(artifact_utils.get_single_uri(output_dict["model"])),
-            work_dir,
-            _parse_options(exec_properties["train"]),
-            label_map=resolved_config / "label_map.pbtxt",
-            log_dir=Path(artifact_utils.get_single_uri(output_dict["model_run"])),
+            TrainingPaths(
+                converted=Path(artifact_utils.get_single_uri(input_dict["converted_model"])),
+                train_files=_split_files(input_dict["examples"], "train"),
+                eval_files=_split_files(input_dict["examples"], "eval"),
+                label_map=resolved_config / "label_map.pbtxt",
+                out=Path(artifact_utils.get_single_uri(output_dict["model"])),
+                work=work_dir,
+                logs=Path(artifact_utils.get_single_uri(output_dict["model_run"])),
+            ),
+            _parse(TrainOptions, exec_properties["train"], "train"),
+            _parse(ExportOptions, exec_properties["export"], "export"),
         )
         shutil.rmtree(work_dir)
 
@@ -65,11 +70,13 @@ def _split_files(examples: list[types.Artifact], split: str) -> list[Path]:
     return sorted(Path(artifact_utils.get_split_uri(examples, split)).glob("*.tfrecord*"))
 
 
-def _parse_options(text: str) -> TrainOptions:
+def _parse(kind: type[Options], text: str, section: str) -> Options:
     try:
-        return TrainOptions.model_validate_json(text)
+        return kind.model_validate_json(text)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'train'}: {item['msg']}" for item in error.errors()
+            f"{'.'.join(map(str, item['loc'])) or section}: {item['msg']}" for item in error.errors()
         )
-        raise BadInput(problems, "train section of the detector's YAML", "correct these settings") from error
+        raise BadInput(
+            problems, f"{section} section of the detector's YAML", "correct these settings"
+        ) from error

@@ -90,6 +90,12 @@ class DetectorTrainer(keras.Model):
         self.averages = averages
         self.eval_losses = [keras.metrics.Mean(name) for name in _LOSSES]
 
+    def train_only(self, variables: Sequence[keras.Variable]) -> None:
+        """From the next `fit` on these are trained, some of those that the optimizer was built for."""
+        if list(map(id, variables)) != list(map(id, self.trained)):
+            self.trained = list(variables)
+            self.train_function = None
+
     def call(self, images: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
         """Raw predictions of the detector for images [B, H, W, 3]."""
         return self.detector(images, training=training)

@@ -257,6 +257,9 @@ def training() -> dict:
         "variables_frozen": 120,
         "augmentations": ["random_horizontal_flip", "ssd_random_crop"],
         "not_applied": [],
+        "device": "CPU",
+        "search": None,
+        "sweep": None,
     }
 
 

@@ -13,7 +13,9 @@ import pytest
 import tensorflow as tf
 
 from components.trainer.fit import train
-from components.trainer.options import TrainingResult, TrainOptions
+from components.trainer.job import TrainingPaths
+from components.trainer.options import TrainOptions
+from components.trainer.results import TrainingResult
 from detection.builder import build_detector
 from detection.config.pipeline_config import parse_pipeline_config, write_pipeline_config
 from detection.weights import write_weights
@@ -109,14 +111,16 @@ class Training:
         """Trains into `out`."""
         return train(
             self.config,
-            self.root / "converted",
-            [self.root / "train.tfrecord.gz"],
-            [self.root / "eval.tfrecord.gz"],
-            out,
-            work_dir or out / "work",
+            TrainingPaths(
+                converted=self.root / "converted",
+                train_files=[self.root / "train.tfrecord.gz"],
+                eval_files=[self.root / "eval.tfrecord.gz"],
+                label_map=self.root / "label_map.pbtxt",
+                out=out,
+                work=work_dir or out / "work",
+                logs=out / "logs",
+            ),
             options or TrainOptions(),
-            label_map=self.root / "label_map.pbtxt",
-            log_dir=out / "logs",
         )
 
 

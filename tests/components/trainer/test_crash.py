@@ -20,14 +20,17 @@ PROGRAM = f"""
 import sys
 from pathlib import Path
 from components.trainer.fit import train
+from components.trainer.job import TrainingPaths
 from components.trainer.options import TrainOptions
 from detection.config.pipeline_config import read_pipeline_config
 root, out = Path(sys.argv[1]), Path(sys.argv[2])
 train(
-    read_pipeline_config(root / "pipeline.config"), root / "converted",
-    [root / "train.tfrecord.gz"], [], out / "model", out / "work",
+    read_pipeline_config(root / "pipeline.config"),
+    TrainingPaths(
+        root / "converted", [root / "train.tfrecord.gz"], [], root / "label_map.pbtxt",
+        out / "model", out / "work", out / "logs",
+    ),
     TrainOptions(steps={STEPS}, checkpoint_every_steps=5),
-    label_map=root / "label_map.pbtxt", log_dir=out / "logs",
 )
 """
 
@@ -57,7 +60,7 @@ def test_killed_training_ends_at_the_last_step(training: Training, tmp_path: Pat
     retry = start(training, tmp_path)
     output, _ = retry.communicate(timeout=300)
     assert retry.returncode == 0
-    assert output.startswith("resuming at step ")
+    assert "\nresuming at step " in output
     report = json.loads((tmp_path / "model" / "training.json").read_text())
     assert report["steps"] == STEPS and report["resumed_from"] >= killed_at - 5
     assert [row["step"] for row in report["history"]] == list(range(1, STEPS + 1))

@@ -49,17 +49,17 @@ def node(tmp_path: Path) -> tuple[dict[str, list[types.Artifact]], dict[str, lis
 def run(node: Any, attempt_dir: Path, train: str) -> None:
     """One attempt; TFX's launcher gives each its own stateful working directory."""
     context = base_executor.BaseExecutor.Context(stateful_working_dir=str(attempt_dir))
-    executor.Executor(context).Do(node[0], node[1], {"train": train})
+    executor.Executor(context).Do(node[0], node[1], {"train": train, "export": '{"tflite": ["float16"]}'})
 
 
 def test_retries_share_a_work_dir_that_success_removes(
     node: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+    calls: list[tuple[Any, ...]] = []
 
-    def train(*args: Any, **kwargs: Any) -> None:
-        calls.append((args, kwargs))
-        args[5].mkdir(parents=True, exist_ok=True)
+    def train(*args: Any) -> None:
+        calls.append(args)
+        args[1].work.mkdir(parents=True, exist_ok=True)
         if len(calls) == 1:
             raise KeyboardInterrupt
 
@@ -69,20 +69,19 @@ def test_retries_share_a_work_dir_that_success_removes(
         run(node, system / "attempt-1", '{"steps": 7}')
     run(node, system / "attempt-2", '{"steps": 7}')
     run(node, system / "attempt-3", '{"steps": 8}')
-    work_dirs = [args[5] for args, _ in calls]
+    work_dirs = [args[1].work for args in calls]
     assert work_dirs[0] == work_dirs[1] != work_dirs[2]
     assert work_dirs[0].parent == tmp_path / "Trainer" / ".system" / "training"
     assert not any(work_dir.exists() for work_dir in work_dirs)
 
-    (config, converted, train_files, eval_files, out, _, options), keywords = calls[1]
-    assert config.train_config.batch_size == 3 and converted == tmp_path / "converted"
-    assert [file.name for file in train_files] == [f"examples-{shard}-of-2.tfrecord.gz" for shard in (0, 1)]
-    assert eval_files[0].parent.name == "Split-eval" and out == tmp_path / "model"
-    assert options.steps == 7
-    assert keywords == {
-        "label_map": tmp_path / "config" / "label_map.pbtxt",
-        "log_dir": tmp_path / "model_run",
-    }
+    config, paths, options, export = calls[1]
+    assert config.train_config.batch_size == 3 and paths.converted == tmp_path / "converted"
+    names = [f"examples-{shard}-of-2.tfrecord.gz" for shard in (0, 1)]
+    assert [file.name for file in paths.train_files] == names
+    assert paths.eval_files[0].parent.name == "Split-eval" and paths.out == tmp_path / "model"
+    assert paths.label_map == tmp_path / "config" / "label_map.pbtxt"
+    assert paths.logs == tmp_path / "model_run"
+    assert options.steps == 7 and export.tflite == ["float16"]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +104,8 @@ def test_component_declares_its_contract() -> None:
         resolved_config=types.Channel(type=ResolvedConfig),
         converted_model=types.Channel(type=ConvertedModel),
         train="{}",
+        export="{}",
     )
     assert trainer.outputs["model"].type is DetectorModel
     assert trainer.outputs["model_run"].type is standard_artifacts.ModelRun
-    assert trainer.exec_properties == {"train": "{}"}
+    assert trainer.exec_properties == {"train": "{}", "export": "{}"}

@@ -16,8 +16,8 @@ import tensorflow as tf
 
 from components.trainer.callbacks import EvaluationLoss, Saver
 from components.trainer.dataset import make_eval_dataset
-from components.trainer.fit import train
-from components.trainer.options import TrainOptions
+from components.trainer.job import TrainingPaths, make_job
+from components.trainer.options import ExportOptions, TrainOptions
 from components.trainer.state import TrainingState, exclusive
 from components.trainer.trainable import DetectorTrainer
 from detection.builder import build_detector
@@ -290,16 +290,19 @@ def test_best_step_is_exported_after_a_kill_and_an_early_stop(
 
 
 def test_best_without_evaluation_data_is_bad_input(training: Training, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="no validation loss") as error:
-        train(
+    with pytest.raises(BadInput, match="no validation") as error:
+        make_job(
             training.config,
-            training.root / "converted",
-            [training.root / "train.tfrecord.gz"],
-            [],
-            tmp_path / "out",
-            tmp_path / "work",
+            TrainingPaths(
+                converted=training.root / "converted",
+                train_files=[training.root / "train.tfrecord.gz"],
+                eval_files=[],
+                label_map=training.root / "label_map.pbtxt",
+                out=tmp_path / "out",
+                work=tmp_path / "work",
+                logs=tmp_path / "logs",
+            ),
             TrainOptions(keep="best", eval_every_steps=2),
-            label_map=training.root / "label_map.pbtxt",
-            log_dir=tmp_path / "logs",
+            ExportOptions(),
         )
     assert error.value.where == "train.keep"

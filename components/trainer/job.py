@@ -1,0 +1,159 @@
+"""One training as it was asked for: inputs, settings, and the data as batches."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import tensorflow as tf
+from google.protobuf.message import Message
+
+from components.trainer.dataset import (
+    NamedBatch,
+    count_examples,
+    make_eval_dataset,
+    make_training_dataset,
+    read_source_ids,
+)
+from components.trainer.options import ExportOptions, TrainOptions
+from detection.augment import Augmentations, build_augmentations
+from detection.config.pipeline_config import format_pipeline_config
+from detection.detector import Detector
+from detection.errors import BadInput
+
+
+@dataclass(frozen=True)
+class TrainingPaths:
+    """What a training reads and writes.
+
+    Attributes:
+      converted: has checkpoint/ckpt-1, the weights to start from, saved_model/ and report.json.
+      train_files: TFRecords to train on.
+      eval_files: TFRecords to validate with; may be empty.
+      label_map: of the resolved config.
+      out: gets what is exported.
+      work: checkpoints of the running training; the same for a retry, one process at a time. Gets
+        non_finite.json at a loss or gradient that is no number.
+      logs: TensorBoard events.
+    """
+
+    converted: Path
+    train_files: Sequence[Path]
+    eval_files: Sequence[Path]
+    label_map: Path
+    out: Path
+    work: Path
+    logs: Path
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """A training that can begin: settings resolved, data counted.
+
+    Attributes:
+      config: TrainEvalPipelineConfig, resolved.
+      paths: what it reads and writes.
+      options: the YAML's `train:` section.
+      export: the YAML's `export:` section.
+      steps, batch_size: from `options`, else from the config.
+      train_images, eval_images: records in the files.
+      augmentations: of the config, unless `options` turn them off.
+    """
+
+    config: Message
+    paths: TrainingPaths
+    options: TrainOptions
+    export: ExportOptions
+    steps: int
+    batch_size: int
+    train_images: int
+    eval_images: int
+    augmentations: Augmentations
+
+    def training_batches(self, detector: Detector, start_step: int = 0) -> tf.data.Dataset:
+        """The batches that follow `start_step` steps, without end; see make_training_dataset."""
+        return make_training_dataset(
+            self.paths.train_files,
+            detector.preprocess,
+            self.batch_size,
+            seed=self.options.seed,
+            augmentations=self.augmentations,
+            num_examples=self.train_images,
+            start_step=start_step,
+        )
+
+    def validation_batches(self, detector: Detector) -> tf.data.Dataset:
+        """The split eval once, in file order; see make_eval_dataset."""
+        return make_eval_dataset(
+            self.paths.eval_files, detector.preprocess, self.batch_size, num_examples=self.eval_images
+        )
+
+    def named_batch(self, detector: Detector, step: int) -> NamedBatch:
+        """The batch that follows `step` steps, with its images' names."""
+        names = read_source_ids(
+            self.paths.train_files,
+            self.batch_size,
+            seed=self.options.seed,
+            num_examples=self.train_images,
+            step=step,
+        )
+        images, groundtruth = next(iter(self.training_batches(detector, step)))
+        return NamedBatch(images, groundtruth, names)
+
+    def with_options(self, options: TrainOptions) -> TrainingJob:
+        """The same training with other settings."""
+        return replace(
+            self,
+            options=options,
+            steps=options.steps or self.config.train_config.num_steps,
+            batch_size=options.batch_size or self.config.train_config.batch_size,
+        )
+
+    def identity(self) -> str:
+        """Digest of what decides the result; checkpoints of another training must not be resumed."""
+        digest = hashlib.sha256()
+        facts = {
+            "config": format_pipeline_config(self.config),
+            "options": self.options.model_dump(mode="json"),
+            "train_files": [[file.name, file.stat().st_size] for file in sorted(self.paths.train_files)],
+        }
+        digest.update(json.dumps(facts, sort_keys=True).encode())
+        for file in sorted((self.paths.converted / "checkpoint").glob("ckpt-1.data-*")):
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+        return digest.hexdigest()
+
+
+def make_job(
+    config: Message, paths: TrainingPaths, options: TrainOptions, export: ExportOptions
+) -> TrainingJob:
+    """The training that config, options and data make.
+
+    Raises:
+      BadInput: they do not make one.
+    """
+    train_config = config.train_config
+    steps = options.steps or train_config.num_steps
+    if not steps:
+        raise BadInput(
+            "the number of steps is not set", "train_config.num_steps", "set it, or train.steps in the YAML"
+        )
+    if options.keep == "best" and not paths.eval_files:
+        raise BadInput(
+            "there is no validation to find the best step by",
+            "train.keep",
+            "give evaluation data, or set train.keep to last",
+        )
+    return TrainingJob(
+        config=config,
+        paths=paths,
+        options=options,
+        export=export,
+        steps=steps,
+        batch_size=options.batch_size or train_config.batch_size,
+        train_images=count_examples(paths.train_files),
+        eval_images=count_examples(paths.eval_files) if paths.eval_files else 0,
+        augmentations=build_augmentations(train_config.data_augmentation_options if options.augment else []),
+    )
