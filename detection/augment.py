@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import tensorflow as tf
 from google.protobuf.message import Message
 
-from detection.augment_draws import Augmentation, Example
-from detection.augment_options import build_step
+from detection.augment_example import Augmentation, Example
+from detection.augment_options import MOVES, build_step
 
 
 @dataclass(frozen=True)
@@ -28,23 +28,24 @@ class Augmentations:
         """Names of the steps that are applied."""
         return tuple(name for name, _ in self.steps)
 
-    def apply(self, image: tf.Tensor, boxes: tf.Tensor, classes: tf.Tensor, seed: tf.Tensor) -> Example:
+    def apply(self, example: Example, seed: tf.Tensor) -> Example:
         """Runs every step on one example.
 
-          Args:
-            image: float32 [h, w, 3], values 0 to 255.
-            boxes: float32 [N, 4], normalised [ymin, xmin, ymax, xmax].
-            classes: int32 [N].
-            seed: int32 or int64 [2]; equal seeds give equal results.
+        Args:
+          example: its image uint8 or float32, values 0 to 255.
+          seed: int32 or int64 [2]; equal seeds give equal results.
 
-          Returns:
-            image float32 [h', w', 3], boxes [N', 4], classes [N']. Values stay in 0 to 255 but for steps that
-        change the range, and N' is above N only after random_self_concat_image.
+        Returns:
+          The example after all steps. Its image is float32 once a step computes with values, and else as it
+          came. Values stay in 0 to 255 but for steps that change the range, and there are more objects than
+          before only after random_self_concat_image.
         """
-        for index, (_, step) in enumerate(self.steps):
+        for index, (name, step) in enumerate(self.steps):
             step_seed = tf.random.experimental.stateless_fold_in(seed, index)
-            image, boxes, classes = step(image, boxes, classes, step_seed)
-        return image, boxes, classes
+            if name not in MOVES:
+                example = example._replace(image=tf.cast(example.image, tf.float32))
+            example = step(example, step_seed)
+        return example
 
 
 def build_augmentations(options: Iterable[Message]) -> Augmentations:

@@ -6,15 +6,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from detection.augment_draws import (
-    Example,
-    height_and_width,
-    image_of_any_size,
-    in_window,
-    integer,
-    split_seed,
-    uniform,
-)
+from detection.augment_draws import integer, split_seed, uniform
+from detection.augment_example import Example, height_and_width, in_window
 from detection.augment_geometry import (
     DEFAULT_SSD_CROPS,
     CropOperation,
@@ -26,9 +19,7 @@ Ratios = tuple[float, float]
 
 
 def random_crop_to_aspect_ratio(
-    image: tf.Tensor,
-    boxes: tf.Tensor,
-    classes: tf.Tensor,
+    example: Example,
     seed: tf.Tensor,
     *,
     aspect_ratio: float = 1.0,
@@ -40,7 +31,7 @@ def random_crop_to_aspect_ratio(
     A box stays when at least `overlap_thresh` of its area, and some of it, lies inside.
     """
     row_seed, column_seed = split_seed(seed, 2)
-    height, width = height_and_width(image)
+    height, width = height_and_width(example.image)
     rows, columns = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
     wide = columns / rows > aspect_ratio
     new_height = tf.where(wide, height, tf.cast(tf.round(columns / aspect_ratio), tf.int32))
@@ -49,17 +40,14 @@ def random_crop_to_aspect_ratio(
     new_height, new_width = tf.minimum(new_height, height), tf.minimum(new_width, width)
     top = integer(row_seed, 0, height - new_height + 1)
     left = integer(column_seed, 0, width - new_width + 1)
-    image = image_of_any_size(image[top : top + new_height, left : left + new_width])
     window = tf.cast(tf.stack([top, left, top + new_height, left + new_width]), tf.float32)
     window /= tf.stack([rows, columns, rows, columns])
-    boxes, kept = boxes_in_crop(boxes, window, overlap_thresh, clip_boxes)
-    return image, tf.boolean_mask(boxes, kept), tf.boolean_mask(classes, kept)
+    boxes, kept = boxes_in_crop(example.boxes, window, overlap_thresh, clip_boxes)
+    return example._replace(boxes=boxes).keep(kept).crop(top, left, new_height, new_width)
 
 
 def random_pad_to_aspect_ratio(
-    image: tf.Tensor,
-    boxes: tf.Tensor,
-    classes: tf.Tensor,
+    example: Example,
     seed: tf.Tensor,
     *,
     aspect_ratio: float = 1.0,
@@ -71,22 +59,20 @@ def random_pad_to_aspect_ratio(
     The canvas is a random multiple of the least one, from min_size_ratio to max_size_ratio of the image's
     height and width.
     """
-    size = tf.cast(tf.shape(image)[:2], tf.float32)
+    size = tf.cast(tf.shape(example.image)[:2], tf.float32)
     least = tf.maximum(size, size[::-1] * [1.0 / aspect_ratio, aspect_ratio])
     lowest = tf.reduce_max(tf.maximum(size * min_size_ratio, least) / least)
     highest = tf.reduce_min(tf.maximum(size * max_size_ratio, least) / least)
     scale = uniform(seed, tf.minimum(lowest, highest), highest)
     canvas = tf.round(scale * least)
     room = tf.cast(canvas - size, tf.int32)
-    padded = tf.pad(image, tf.stack([[0, room[0]], [0, room[1]], [0, 0]]))
     window = tf.concat([[0.0, 0.0], canvas / size], axis=0)
-    return image_of_any_size(padded), in_window(boxes, window), classes
+    example = example._replace(boxes=in_window(example.boxes, window))
+    return example.pad(tf.stack([[0, room[0]], [0, room[1]]]))
 
 
 def ssd_random_crop_fixed_aspect_ratio(
-    image: tf.Tensor,
-    boxes: tf.Tensor,
-    classes: tf.Tensor,
+    example: Example,
     seed: tf.Tensor,
     *,
     operations: Sequence[CropOperation],
@@ -94,14 +80,12 @@ def ssd_random_crop_fixed_aspect_ratio(
 ) -> Example:
     """One of the SSD crops, then a crop to the aspect ratio that the first one missed by rounding."""
     crop_seed, aspect_seed = split_seed(seed, 2)
-    example = ssd_random_crop(image, boxes, classes, crop_seed, operations=operations)
-    return random_crop_to_aspect_ratio(*example, aspect_seed, aspect_ratio=aspect_ratio)
+    example = ssd_random_crop(example, crop_seed, operations=operations)
+    return random_crop_to_aspect_ratio(example, aspect_seed, aspect_ratio=aspect_ratio)
 
 
 def ssd_random_crop_pad_fixed_aspect_ratio(
-    image: tf.Tensor,
-    boxes: tf.Tensor,
-    classes: tf.Tensor,
+    example: Example,
     seed: tf.Tensor,
     *,
     operations: Sequence[CropOperation] = DEFAULT_SSD_CROPS,
@@ -111,9 +95,9 @@ def ssd_random_crop_pad_fixed_aspect_ratio(
 ) -> Example:
     """One of the SSD crops, then padding to the aspect ratio."""
     crop_seed, pad_seed = split_seed(seed, 2)
-    example = ssd_random_crop(image, boxes, classes, crop_seed, operations=operations)
+    example = ssd_random_crop(example, crop_seed, operations=operations)
     return random_pad_to_aspect_ratio(
-        *example,
+        example,
         pad_seed,
         aspect_ratio=aspect_ratio,
         min_size_ratio=min_size_ratio,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import tensorflow as tf
 
-from detection.augment_draws import Example, image_of_any_size, in_window, integer, split_seed, uniform
+from detection.augment_draws import integer, split_seed, uniform
+from detection.augment_example import Example, in_window
 
 _MAX_CROP_ATTEMPTS = 100
+_NUMBERS = ("min_object_covered", "overlap_thresh", "random_coef")
 
 
 @dataclass(frozen=True)
@@ -18,15 +21,15 @@ class CropOperation:
     """One random crop; field names and meanings are those of the RandomCropImage message.
 
     `random_coef` is the probability of leaving the image as it is. A box stays when at least
-    `overlap_thresh` of its area lies inside the crop.
+    `overlap_thresh` of its area lies inside the crop. The fields of _NUMBERS may be scalar tensors.
     """
 
-    min_object_covered: float = 1.0
+    min_object_covered: float | tf.Tensor = 1.0
     aspect_ratio_range: tuple[float, float] = (0.75, 1.33)
     area_range: tuple[float, float] = (0.1, 1.0)
-    overlap_thresh: float = 0.3
+    overlap_thresh: float | tf.Tensor = 0.3
     clip_boxes: bool = True
-    random_coef: float = 0.0
+    random_coef: float | tf.Tensor = 0.0
 
 
 # The OD API's ssd_random_crop without `operations`: seven crops, the window covers ever more of an object.
@@ -41,79 +44,73 @@ DEFAULT_SSD_CROPS = tuple(
 )
 
 
-def random_horizontal_flip(
-    image: tf.Tensor, boxes: tf.Tensor, classes: tf.Tensor, seed: tf.Tensor, *, probability: float = 0.5
-) -> Example:
-    """Mirrors image float32 [h, w, 3] and boxes [N, 4] left to right with `probability`."""
+def random_horizontal_flip(example: Example, seed: tf.Tensor, *, probability: float = 0.5) -> Example:
+    """Mirrors everything left to right with `probability`."""
 
-    def flipped() -> tuple[tf.Tensor, tf.Tensor]:
-        ymin, xmin, ymax, xmax = tf.unstack(boxes, axis=-1)
-        return image[:, ::-1], tf.stack([ymin, 1.0 - xmax, ymax, 1.0 - xmin], axis=-1)
+    def flipped() -> Example:
+        ymin, xmin, ymax, xmax = tf.unstack(example.boxes, axis=-1)
+        boxes = tf.stack([ymin, 1.0 - xmax, ymax, 1.0 - xmin], axis=-1)
+        return example._replace(boxes=boxes).mirror(axis=1)
 
-    image, boxes = tf.cond(uniform(seed) < probability, flipped, lambda: (image, boxes))
-    return image, boxes, classes
+    return tf.cond(uniform(seed) < probability, flipped, lambda: example)
 
 
-def random_vertical_flip(
-    image: tf.Tensor, boxes: tf.Tensor, classes: tf.Tensor, seed: tf.Tensor, *, probability: float = 0.5
-) -> Example:
-    """Mirrors image float32 [h, w, 3] and boxes [N, 4] top to bottom with `probability`."""
+def random_vertical_flip(example: Example, seed: tf.Tensor, *, probability: float = 0.5) -> Example:
+    """Mirrors everything top to bottom with `probability`."""
 
-    def flipped() -> tuple[tf.Tensor, tf.Tensor]:
-        ymin, xmin, ymax, xmax = tf.unstack(boxes, axis=-1)
-        return image[::-1], tf.stack([1.0 - ymax, xmin, 1.0 - ymin, xmax], axis=-1)
+    def flipped() -> Example:
+        ymin, xmin, ymax, xmax = tf.unstack(example.boxes, axis=-1)
+        boxes = tf.stack([1.0 - ymax, xmin, 1.0 - ymin, xmax], axis=-1)
+        return example._replace(boxes=boxes).mirror(axis=0)
 
-    image, boxes = tf.cond(uniform(seed) < probability, flipped, lambda: (image, boxes))
-    return image, boxes, classes
+    return tf.cond(uniform(seed) < probability, flipped, lambda: example)
 
 
-def random_crop_image(
-    image: tf.Tensor, boxes: tf.Tensor, classes: tf.Tensor, seed: tf.Tensor, *, operation: CropOperation
-) -> Example:
+def random_crop_image(example: Example, seed: tf.Tensor, *, operation: CropOperation) -> Example:
     """Crops a random window, or keeps the image with probability `operation.random_coef`.
 
     Follows the OD API's random_crop_image: the window is drawn by sample_distorted_bounding_box (the
     whole image when no window qualifies), boxes are moved to its frame and dropped when less than
     `overlap_thresh` of their area is inside.
-
-    Args:
-      image: float32 [h, w, 3]. boxes: float32 [N, 4]. classes: int32 [N]. seed: [2].
-      operation: what to crop.
-
-    Returns:
-      image [h', w', 3], boxes [N', 4], classes [N'].
     """
     coin_seed, window_seed = split_seed(seed, 2)
     return tf.cond(
         uniform(coin_seed) > operation.random_coef,
-        lambda: _crop(image, boxes, classes, window_seed, operation),
-        lambda: (image, boxes, classes),
+        lambda: _crop(example, window_seed, operation),
+        lambda: example,
     )
 
 
 def ssd_random_crop(
-    image: tf.Tensor,
-    boxes: tf.Tensor,
-    classes: tf.Tensor,
+    example: Example,
     seed: tf.Tensor,
     *,
     operations: Sequence[CropOperation] = DEFAULT_SSD_CROPS,
 ) -> Example:
-    """Applies one of `operations`, all equally likely, as random_crop_image does (shapes as there)."""
+    """Applies one of `operations`, all equally likely, as random_crop_image does."""
     choice_seed, crop_seed = split_seed(seed, 2)
-    branches = [
-        functools.partial(random_crop_image, image, boxes, classes, crop_seed, operation=operation)
-        for operation in operations
-    ]
-    return tf.switch_case(integer(choice_seed, 0, len(operations)), branches)
+    choice = integer(choice_seed, 0, len(operations))
+    # A branch that isn't taken costs time as well: operations that differ in numbers only share one.
+    numbers: dict[str, Any] = {
+        name: tf.gather(tf.constant([getattr(operation, name) for operation in operations]), choice)
+        for name in _NUMBERS
+    }
+    without: dict[str, Any] = dict.fromkeys(_NUMBERS, 0.0)
+    kinds = [replace(operation, **without) for operation in operations]
+    branches = {
+        kind: functools.partial(random_crop_image, example, crop_seed, operation=replace(kind, **numbers))
+        for kind in dict.fromkeys(kinds)
+    }
+    if len(branches) == 1:
+        return branches[kinds[0]]()
+    places = tf.constant([list(branches).index(kind) for kind in kinds])
+    return tf.switch_case(tf.gather(places, choice), list(branches.values()))
 
 
-def _crop(
-    image: tf.Tensor, boxes: tf.Tensor, classes: tf.Tensor, seed: tf.Tensor, operation: CropOperation
-) -> Example:
+def _crop(example: Example, seed: tf.Tensor, operation: CropOperation) -> Example:
     begin, size, window = tf.image.stateless_sample_distorted_bounding_box(
-        tf.shape(image),
-        bounding_boxes=tf.clip_by_value(boxes, 0.0, 1.0)[tf.newaxis],
+        tf.shape(example.image),
+        bounding_boxes=tf.clip_by_value(example.boxes, 0.0, 1.0)[tf.newaxis],
         seed=seed,
         min_object_covered=operation.min_object_covered,
         aspect_ratio_range=operation.aspect_ratio_range,
@@ -121,15 +118,14 @@ def _crop(
         max_attempts=_MAX_CROP_ATTEMPTS,
         use_image_if_no_bounding_boxes=True,
     )
-    image = image_of_any_size(tf.slice(image, begin, size))
     boxes, kept = boxes_in_crop(
-        boxes, tf.reshape(window, [4]), operation.overlap_thresh, operation.clip_boxes
+        example.boxes, tf.reshape(window, [4]), operation.overlap_thresh, operation.clip_boxes
     )
-    return image, tf.boolean_mask(boxes, kept), tf.boolean_mask(classes, kept)
+    return example._replace(boxes=boxes).keep(kept).crop(begin[0], begin[1], size[0], size[1])
 
 
 def boxes_in_crop(
-    boxes: tf.Tensor, window: tf.Tensor, overlap_thresh: float, clip_boxes: bool
+    boxes: tf.Tensor, window: tf.Tensor, overlap_thresh: float | tf.Tensor, clip_boxes: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Boxes [N, 4] in the frame of window [4], and which of them a crop keeps: bool [N].
 

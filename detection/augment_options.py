@@ -16,7 +16,7 @@ from detection.augment_aspect import (
     ssd_random_crop_fixed_aspect_ratio,
     ssd_random_crop_pad_fixed_aspect_ratio,
 )
-from detection.augment_draws import Augmentation
+from detection.augment_example import Augmentation
 from detection.augment_geometry import (
     DEFAULT_SSD_CROPS,
     random_crop_image,
@@ -233,6 +233,24 @@ _BUILDERS: dict[str, Callable[[Any], Augmentation]] = {
     "ssd_random_crop_pad_fixed_aspect_ratio": _ssd_random_crop_pad_fixed_aspect_ratio,
     "subtract_channel_mean": _subtract_channel_mean,
 }
+
+# Steps that move pixels and objects, and never compute with a pixel's value: they take uint8 images as well.
+MOVES = frozenset(
+    {
+        "drop_label_probabilistically",
+        "random_crop_image",
+        "random_crop_to_aspect_ratio",
+        "random_horizontal_flip",
+        "random_jitter_boxes",
+        "random_rotation90",
+        "random_self_concat_image",
+        "random_square_crop_by_scale",
+        "random_vertical_flip",
+        "remap_labels",
+        "ssd_random_crop",
+        "ssd_random_crop_fixed_aspect_ratio",
+    }
+)
 
 # Names of the options that have a step; detection.config.architectures lists them without TensorFlow.
 APPLIED = frozenset({*_BY_FIELDS, *_BUILDERS})

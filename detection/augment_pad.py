@@ -8,14 +8,8 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from detection.augment_draws import (
-    Example,
-    height_and_width,
-    image_of_any_size,
-    in_window,
-    integer,
-    split_seed,
-)
+from detection.augment_draws import integer, split_seed
+from detection.augment_example import Example, height_and_width, in_window
 from detection.augment_geometry import CropOperation, random_crop_image
 
 Color = tuple[float, float, float]
@@ -49,9 +43,7 @@ DEFAULT_SSD_CROP_PADS = tuple(
 
 
 def random_pad_image(
-    image: tf.Tensor,
-    boxes: tf.Tensor,
-    classes: tf.Tensor,
+    example: Example,
     seed: tf.Tensor,
     *,
     min_size: tuple[int, int] | None = None,
@@ -63,37 +55,30 @@ def random_pad_image(
     A size below the image's counts as the image's; without sizes the canvas is up to twice the image.
     Without a color it has the image's mean color.
     """
-    size = tf.shape(image)[:2]
-    image, boxes = _pad(
-        image,
-        boxes,
+    size = tf.shape(example.image)[:2]
+    return _pad(
+        example,
         seed,
         size if min_size is None else tf.constant(min_size),
         2 * size if max_size is None else tf.constant(max_size),
         color,
     )
-    return image, boxes, classes
 
 
 def random_absolute_pad_image(
-    image: tf.Tensor,
-    boxes: tf.Tensor,
-    classes: tf.Tensor,
+    example: Example,
     seed: tf.Tensor,
     *,
     max_padding: tuple[int, int],
     color: Color | None = None,
 ) -> Example:
     """Pads by less than `max_padding` rows and columns, otherwise as random_pad_image."""
-    size = tf.shape(image)[:2]
-    image, boxes = _pad(image, boxes, seed, size, size + tf.constant(max_padding), color)
-    return image, boxes, classes
+    size = tf.shape(example.image)[:2]
+    return _pad(example, seed, size, size + tf.constant(max_padding), color)
 
 
 def random_crop_pad_image(
-    image: tf.Tensor,
-    boxes: tf.Tensor,
-    classes: tf.Tensor,
+    example: Example,
     seed: tf.Tensor,
     *,
     crop: CropOperation,
@@ -101,23 +86,18 @@ def random_crop_pad_image(
 ) -> Example:
     """Crops as random_crop_image does, then pads towards the size that the image had."""
     crop_seed, pad_seed = split_seed(seed, 2)
-    size = tf.cast(tf.shape(image)[:2], tf.float32)
-    image, boxes, classes = random_crop_image(image, boxes, classes, crop_seed, operation=crop)
-    image, boxes = _pad(
-        image,
-        boxes,
+    size = tf.cast(tf.shape(example.image)[:2], tf.float32)
+    return _pad(
+        random_crop_image(example, crop_seed, operation=crop),
         pad_seed,
         tf.cast(size * padding.min_size_ratio, tf.int32),
         tf.cast(size * padding.max_size_ratio, tf.int32),
         padding.color,
     )
-    return image, boxes, classes
 
 
 def ssd_random_crop_pad(
-    image: tf.Tensor,
-    boxes: tf.Tensor,
-    classes: tf.Tensor,
+    example: Example,
     seed: tf.Tensor,
     *,
     operations: Sequence[tuple[CropOperation, PadOperation]] = DEFAULT_SSD_CROP_PADS,
@@ -125,23 +105,22 @@ def ssd_random_crop_pad(
     """Applies one of `operations`, all equally likely, as random_crop_pad_image does."""
     choice_seed, step_seed = split_seed(seed, 2)
     branches = [
-        functools.partial(random_crop_pad_image, image, boxes, classes, step_seed, crop=crop, padding=padding)
+        functools.partial(random_crop_pad_image, example, step_seed, crop=crop, padding=padding)
         for crop, padding in operations
     ]
     return tf.switch_case(integer(choice_seed, 0, len(operations)), branches)
 
 
 def _pad(
-    image: tf.Tensor,
-    boxes: tf.Tensor,
+    example: Example,
     seed: tf.Tensor,
     min_size: tf.Tensor,
     max_size: tf.Tensor,
     color: Color | None,
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Image and boxes on a canvas of a size from [min_size, max_size), int32 [2] each."""
+) -> Example:
+    """The example on a canvas of a size from [min_size, max_size), int32 [2] each."""
     seeds = split_seed(seed, 4)
-    height, width = height_and_width(image)
+    height, width = height_and_width(example.image)
     size = tf.stack([height, width])
     min_size, max_size = tf.maximum(min_size, size), tf.maximum(max_size, size)
     # Where nothing is to choose the OD API takes the upper end, which may be below the lower one.
@@ -151,9 +130,10 @@ def _pad(
     ])  # fmt: skip
     room = canvas - size
     offset = tf.stack([integer(seeds[2], 0, room[0]), integer(seeds[3], 0, room[1])])
-    fill = tf.reduce_mean(image, axis=[0, 1]) if color is None else tf.constant(color, tf.float32)
-    margins = tf.concat([tf.stack([offset, room - offset], axis=1), [[0, 0]]], axis=0)
-    outside = 1.0 - tf.pad(tf.ones([height, width, 1]), margins)
-    padded = image_of_any_size(tf.pad(image, margins) + outside * fill)
+    fill = tf.reduce_mean(example.image, axis=[0, 1]) if color is None else tf.constant(color, tf.float32)
+    margins = tf.stack([offset, room - offset], axis=1)
+    padded = example.pad(margins)
+    outside = 1.0 - tf.pad(tf.ones([height, width]), margins)[..., tf.newaxis]
     window = tf.cast(tf.concat([-offset, canvas - offset], axis=0), tf.float32)
-    return padded, in_window(boxes, window / tf.cast(tf.tile(size, [2]), tf.float32))
+    boxes = in_window(example.boxes, window / tf.cast(tf.tile(size, [2]), tf.float32))
+    return padded._replace(image=padded.image + outside * fill, boxes=boxes)

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from detection.augment_draws import (
-    Example,
-    height_and_width,
-    image_of_any_size,
-    in_window,
-    integer,
-    only_visible,
-    split_seed,
-    uniform,
-)
+from detection.augment_draws import integer, split_seed, uniform
+from detection.augment_example import Example, height_and_width, in_window, only_visible
 
 
 def random_square_crop_by_scale(
-    image: tf.Tensor,
-    boxes: tf.Tensor,
-    classes: tf.Tensor,
+    example: Example,
     seed: tf.Tensor,
     *,
     max_border: int = 128,
@@ -33,7 +23,7 @@ def random_square_crop_by_scale(
     that leaves room in a small image. Boxes are clipped; one wholly outside is dropped.
     """
     scale_seed, row_seed, column_seed = split_seed(seed, 3)
-    height, width = height_and_width(image)
+    height, width = height_and_width(example.image)
     scale = tf.linspace(scale_min, scale_max, num_scales)[integer(scale_seed, 0, num_scales)]
     side = tf.cast(scale * tf.cast(tf.maximum(height, width), tf.float32), tf.int32)
     starts, ends, margins = [], [], []
@@ -44,26 +34,19 @@ def random_square_crop_by_scale(
         starts.append(start)
         ends.append(tf.minimum(start + 2 * (side // 2), length - 1))
         margins.append(tf.maximum(-start, 0))
-    inside = image[tf.maximum(starts[0], 0) : ends[0], tf.maximum(starts[1], 0) : ends[1]]
-    rows, columns = height_and_width(inside)
-    square = tf.pad(
-        inside,
-        tf.stack([
-            [margins[0], side - margins[0] - rows],
-            [margins[1], side - margins[1] - columns],
-            [0, 0],
-        ]),
-    )  # fmt: skip
+    top, left = (tf.maximum(start, 0) for start in starts)
+    inside = example.crop(top, left, ends[0] - top, ends[1] - left)
+    rows, columns = height_and_width(inside.image)
+    square = inside.pad(
+        tf.stack([[margins[0], side - margins[0] - rows], [margins[1], side - margins[1] - columns]])
+    )
     window = tf.cast(tf.stack([*starts, starts[0] + side, starts[1] + side]), tf.float32)
     window /= tf.cast(tf.stack([height, width, height, width]), tf.float32)
-    boxes, classes = only_visible(in_window(boxes, window), classes)
-    return image_of_any_size(square), boxes, classes
+    return only_visible(square._replace(boxes=in_window(example.boxes, window)))
 
 
 def random_scale_crop_and_pad_to_square(
-    image: tf.Tensor,
-    boxes: tf.Tensor,
-    classes: tf.Tensor,
+    example: Example,
     seed: tf.Tensor,
     *,
     scale_min: float = 0.1,
@@ -76,21 +59,20 @@ def random_scale_crop_and_pad_to_square(
     outside is dropped.
     """
     scale_seed, row_seed, column_seed = split_seed(seed, 3)
-    size = tf.cast(tf.shape(image)[:2], tf.float32)
+    size = tf.cast(tf.shape(example.image)[:2], tf.float32)
     scale = uniform(scale_seed, scale_min, scale_max)
     # a long thin image must keep one row
     scaled = tf.maximum(tf.cast(scale * output_size * (size / tf.reduce_max(size)), tf.int32), 1)
     room = tf.maximum(tf.cast(scaled - output_size, tf.float32), 0.0)
     offset = tf.cast(room * tf.stack([uniform(row_seed), uniform(column_seed)]), tf.int32)
-    # TF1's sampling, not the half-pixel centres of tf.image.resize
-    resized = tf.compat.v1.image.resize_images(image, scaled)
-    cropped = resized[offset[0] : offset[0] + output_size, offset[1] : offset[1] + output_size]
-    rows, columns = height_and_width(cropped)
-    square = tf.pad(cropped, tf.stack([[0, output_size - rows], [0, output_size - columns], [0, 0]]))
+    # TF1's sampling, not the half-pixel centres of tf.image.resize; the OD API resizes masks alike
+    resized = example.move(lambda images: tf.compat.v1.image.resize_images(images, scaled))
+    cropped = resized.crop(offset[0], offset[1], output_size, output_size)
+    rows, columns = height_and_width(cropped.image)
+    square = cropped.pad(tf.stack([[0, output_size - rows], [0, output_size - columns]]))
     window = tf.cast(tf.concat([offset, offset + output_size], axis=0), tf.float32)
     window /= tf.cast(tf.tile(scaled, [2]), tf.float32)
-    boxes, classes = only_visible(in_window(boxes, window), classes)
-    return tf.ensure_shape(square, [output_size, output_size, 3]), boxes, classes
+    return only_visible(square._replace(boxes=in_window(example.boxes, window)))
 
 
 def _border(max_border: int, length: tf.Tensor) -> tf.Tensor:

@@ -29,8 +29,22 @@ class DetectionLoss:
     normalize_by_num_matches: bool
     normalize_boxes_by_code_size: bool
 
+    def divisor(self, anchors: tf.Tensor, groundtruth: dict[str, tf.Tensor]) -> tf.Tensor:
+        """The sum of matched weights, float32 scalar; 0 where the losses are not divided by it.
+
+        The divisors of a batch's parts add up to the batch's, which may be less than the 1 that is divided by
+        at least.
+        """
+        if not self.normalize_by_num_matches:
+            return tf.zeros([])
+        return tf.reduce_sum(self.target_assigner.assign(anchors, groundtruth).box_weights)
+
     def __call__(
-        self, anchors: tf.Tensor, predictions: dict[str, tf.Tensor], groundtruth: dict[str, tf.Tensor]
+        self,
+        anchors: tf.Tensor,
+        predictions: dict[str, tf.Tensor],
+        groundtruth: dict[str, tf.Tensor],
+        divisor: tf.Tensor | None = None,
     ) -> dict[str, tf.Tensor]:
         """Scalar float32 losses.
 
@@ -38,6 +52,7 @@ class DetectionLoss:
           anchors: `[A, 4]`.
           predictions: "box_encodings" `[B, A, 4]`, "class_predictions_with_background" `[B, A, C + 1]`.
           groundtruth: as TargetAssigner.assign takes it.
+          divisor: of the batch that the images are a part of; without it, theirs.
 
         Returns:
           "localization_loss" and "classification_loss", both weighted and normalised.
@@ -57,7 +72,8 @@ class DetectionLoss:
             class_losses = tf.where(mask > 0.0, class_losses, 0.0)
         normalizer = tf.constant(1.0)
         if self.normalize_by_num_matches:
-            normalizer = tf.maximum(tf.reduce_sum(targets.box_weights), 1.0)
+            matches = tf.reduce_sum(targets.box_weights) if divisor is None else divisor
+            normalizer = tf.maximum(matches, 1.0)
         box_normalizer = normalizer * 4.0 if self.normalize_boxes_by_code_size else normalizer
         return {
             "localization_loss": self.localization_weight / box_normalizer * tf.reduce_sum(box_losses),

@@ -13,7 +13,8 @@ class Detector(keras.Model):
     """A detector with TF1 semantics; `variable.path` mirrors the TF1 scope of each variable.
 
     Subclasses give `call` (raw predictions), `preprocess`, `postprocess` and `compute_losses`, and end
-    their `build` with `name_children`, after which all variables exist.
+    their `build` with `name_children`, after which all variables exist. Where one run of the network is
+    enough for both, they give `losses_and_detections` too.
 
     Attributes:
         num_classes: without background.
@@ -21,11 +22,14 @@ class Detector(keras.Model):
           the config, as built.
         has_one_input_size: whether `preprocess` gives images of any size one size, so that they make a batch.
         has_masks: whether detections have masks.
+        sums_over_parts: whether the losses of a batch's parts, each given the batch's `loss_divisor`, add up
+          to the batch's.
         no_native_model: why the OD API's own code computes it; None for a native model.
     """
 
     has_one_input_size = True
     has_masks = False
+    sums_over_parts = True
     no_native_model: str | None = None
 
     def __init__(self, *, num_classes: int, name: str) -> None:
@@ -42,6 +46,20 @@ class Detector(keras.Model):
     def detect(self, images: tf.Tensor) -> Tensors:
         """Detections in uint8 images `[B, h, w, 3]`; boxes are relative to each image's own size."""
         return self.postprocess(self(self.preprocess(images), training=False))
+
+    def losses_and_detections(
+        self, preprocessed: tf.Tensor, groundtruth: Groundtruth
+    ) -> tuple[Tensors, Tensors]:
+        """What `compute_losses` without training and `postprocess` give for preprocessed images."""
+        losses = self.compute_losses(preprocessed, groundtruth)
+        return losses, self.postprocess(self(preprocessed, training=False))
+
+    def loss_divisor(self, groundtruth: Groundtruth) -> tf.Tensor:
+        """What the losses of images with this groundtruth are divided by, float32 scalar: their number.
+
+        The divisors of a batch's parts add up to the batch's.
+        """
+        return tf.cast(tf.shape(groundtruth["classes"])[0], tf.float32)
 
     def regularization_loss(self) -> tf.Tensor:
         """Sum of the kernels' regularisation losses as slim collects them, a float32 scalar.

@@ -19,6 +19,7 @@ from detection.rpn import (
     inside,
     rpn_conv,
 )
+from detection.sampler import image_seeds
 from detection.second_stage import (
     SecondStageBoxPredictor,
     SecondStageParams,
@@ -158,20 +159,45 @@ class FasterRCNN(Detector):
         return self._parts.postprocessor(predictions)
 
     def compute_losses(
-        self, preprocessed: tf.Tensor, groundtruth: Groundtruth, training: bool = False
+        self,
+        preprocessed: tf.Tensor,
+        groundtruth: Groundtruth,
+        training: bool = False,
+        *,
+        divisor: tf.Tensor | None = None,
+        draw: tf.Tensor | int = 0,
+        first: Tensors | None = None,
     ) -> Tensors:
         """Both stages' losses on preprocessed images; see FasterRcnnLoss for the groundtruth and the names.
 
         In training the second stage sees a sample of the proposals, balanced by what they overlap.
+
+        Args:
+          preprocessed: `[B, H, W, 3]` float32, the same size for all images.
+          groundtruth: with normalised boxes.
+          training: as in `call`.
+          divisor: `loss_divisor` of the batch that the images are a part of; without it, theirs.
+          draw: a number; with another one, other anchors and proposals of the same images are sampled.
+          first: what `first_stage` gives for these images in the same mode, where it is there already.
         """
-        first = self.first_stage(preprocessed, training=training)
+        seeds = image_seeds(preprocessed, draw)
+        first = self.first_stage(preprocessed, training=training) if first is None else first
         in_pixels = {**groundtruth, "boxes": groundtruth["boxes"] * _scale(first["image_size"])}
         proposals = self.propose(first)
         if training:
             proposal_boxes = proposals.boxes * _scale(first["image_size"])
-            proposals = self._parts.loss.sample(proposals, proposal_boxes, in_pixels)
+            proposals = self._parts.loss.sample(proposals, proposal_boxes, in_pixels, seeds[:, ::-1])
         second = self.second_stage(first, proposals, training=training)
-        return self._parts.loss(first | second, in_pixels)
+        return self._parts.loss(first | second, in_pixels, seeds, divisor)
+
+    def losses_and_detections(
+        self, preprocessed: tf.Tensor, groundtruth: Groundtruth
+    ) -> tuple[Tensors, Tensors]:
+        """Losses without training, and detections, from one run of the network."""
+        predictions = self(preprocessed, training=False)
+        in_pixels = {**groundtruth, "boxes": groundtruth["boxes"] * _scale(predictions["image_size"])}
+        losses = self._parts.loss(predictions, in_pixels, image_seeds(preprocessed, 0))
+        return losses, self.postprocess(predictions)
 
 
 def _window(image_size: tf.Tensor) -> tf.Tensor:

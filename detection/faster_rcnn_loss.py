@@ -10,7 +10,7 @@ from detection.detector import Groundtruth, Tensors
 from detection.hard_example_miner import HardExampleMiner
 from detection.losses import AnchorLoss, smooth_l1, softmax_cross_entropy
 from detection.rpn import Proposals
-from detection.sampler import BalancedSampler, content_seed
+from detection.sampler import BalancedSampler
 from detection.target_assigner import TargetAssigner
 
 
@@ -44,33 +44,45 @@ class FasterRcnnLoss:
     weights: LossWeights
     miner: HardExampleMiner | None = None
 
-    def __call__(self, predictions: Tensors, groundtruth: Groundtruth) -> Tensors:
+    def __call__(
+        self,
+        predictions: Tensors,
+        groundtruth: Groundtruth,
+        seeds: tf.Tensor,
+        divisor: tf.Tensor | None = None,
+    ) -> Tensors:
         """Scalar float32 losses, weighted and normalised.
 
         Args:
           predictions: what FasterRCNN.call returns.
           groundtruth: as TargetAssigner.assign takes it, with boxes in pixels of the network's input.
+          seeds: `[B, 2]` int64, of each image's sample of anchors.
+          divisor: images in the batch that these are a part of, float32 scalar; without it, these alone.
 
         Returns:
           "rpn_localization_loss", "rpn_objectness_loss", "localization_loss", "classification_loss".
         """
-        return self._rpn_losses(predictions, groundtruth) | self._second_stage_losses(
-            predictions, groundtruth
+        if divisor is None:
+            divisor = tf.cast(tf.shape(groundtruth["classes"])[0], tf.float32)
+        images = tf.maximum(divisor, 1.0)
+        return self._rpn_losses(predictions, groundtruth, seeds, images) | self._second_stage_losses(
+            predictions, groundtruth, images
         )
 
-    def sample(self, proposals: Proposals, proposal_boxes: tf.Tensor, groundtruth: Groundtruth) -> Proposals:
+    def sample(
+        self, proposals: Proposals, proposal_boxes: tf.Tensor, groundtruth: Groundtruth, seeds: tf.Tensor
+    ) -> Proposals:
         """The proposals to train the second stage on, `sampler.size` an image, zeros after the real ones.
 
-        `proposal_boxes` `[B, P, 4]` are the proposals in pixels, as the groundtruth's boxes are. With a miner
-        all proposals stay.
+        `proposal_boxes` `[B, P, 4]` are the proposals in pixels, as the groundtruth's boxes are; `seeds`
+        `[B, 2]` int64 of each image's draw. With a miner all proposals stay.
         """
         if self.miner is not None:
             return proposals
         targets = self.assigner.assign(proposal_boxes, groundtruth)
         num_proposals = tf.shape(proposal_boxes)[1]
         real = tf.sequence_mask(proposals.count, num_proposals) & (targets.class_weights > 0.0)
-        seed = content_seed(proposal_boxes)
-        taken = self.sampler.sample(real, targets.matches >= 0, seed)
+        taken = self.sampler.sample(real, targets.matches >= 0, seeds)
         order = tf.argsort(tf.where(taken, 0, 1), axis=1, stable=True)[:, : self.sampler.size]
         missing = self.sampler.size - tf.shape(order)[1]
         kept = tf.gather(taken, order, batch_dims=1)[..., tf.newaxis]
@@ -78,26 +90,28 @@ class FasterRcnnLoss:
         boxes = tf.ensure_shape(tf.pad(boxes, [[0, 0], [0, missing], [0, 0]]), [None, self.sampler.size, 4])
         return Proposals(boxes, tf.reduce_sum(tf.cast(taken, tf.int32), axis=1))
 
-    def _rpn_losses(self, predictions: Tensors, groundtruth: Groundtruth) -> Tensors:
+    def _rpn_losses(
+        self, predictions: Tensors, groundtruth: Groundtruth, seeds: tf.Tensor, images: tf.Tensor
+    ) -> Tensors:
         encodings = predictions["rpn_box_encodings"]
         logits = predictions["rpn_objectness_predictions_with_background"]
         objects = {**groundtruth, "classes": tf.minimum(groundtruth["classes"], 1)}
         targets = self.rpn_assigner.assign(predictions["anchors"], objects)
-        taken = self.rpn_sampler.sample(
-            targets.class_weights > 0.0, targets.matches >= 0, content_seed(encodings)
-        )
+        taken = self.rpn_sampler.sample(targets.class_weights > 0.0, targets.matches >= 0, seeds)
         sampled = tf.cast(taken, tf.float32)
-        normalizer = tf.maximum(tf.reduce_sum(sampled, axis=1), 1.0)
+        normalizer = tf.maximum(tf.reduce_sum(sampled, axis=1), 1.0) * images
         box_losses = smooth_l1(encodings, targets.box_targets, sampled * targets.box_weights)
         class_losses = softmax_cross_entropy(logits, targets.class_targets, sampled)
         return {
             "rpn_localization_loss": self.weights.rpn_localization
-            * tf.reduce_mean(tf.reduce_sum(box_losses, axis=1) / normalizer),
+            * tf.reduce_sum(tf.reduce_sum(box_losses, axis=1) / normalizer),
             "rpn_objectness_loss": self.weights.rpn_objectness
-            * tf.reduce_mean(tf.reduce_sum(class_losses, axis=1) / normalizer),
+            * tf.reduce_sum(tf.reduce_sum(class_losses, axis=1) / normalizer),
         }
 
-    def _second_stage_losses(self, predictions: Tensors, groundtruth: Groundtruth) -> Tensors:
+    def _second_stage_losses(
+        self, predictions: Tensors, groundtruth: Groundtruth, images: tf.Tensor
+    ) -> Tensors:
         proposals = predictions["proposal_boxes"]
         batch_size, num_proposals = tf.shape(proposals)[0], tf.shape(proposals)[1]
         targets = self.assigner.assign(proposals, groundtruth)
@@ -112,7 +126,6 @@ class FasterRcnnLoss:
         logits = tf.reshape(logits, [batch_size, num_proposals, logits.shape[-1]])
         count = predictions["num_proposals"]
         real = tf.sequence_mask(count, num_proposals)
-        images = tf.cast(batch_size, tf.float32)
         normalizer = tf.cast(tf.maximum(count, 1), tf.float32)[:, tf.newaxis] * images
         box_losses = smooth_l1(encodings, targets.box_targets, targets.box_weights) / normalizer
         class_losses = self.classification(logits, targets.class_targets, targets.class_weights) / normalizer

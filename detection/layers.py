@@ -49,6 +49,9 @@ class BatchNorm(keras.layers.Layer):
                 trainable=trainable,
                 dtype="float32",
                 autocast=False,
+                # Replicas normalise by the statistics of their own images each, and move these averages by
+                # the mean of what each would move them by.
+                aggregation="none" if trainable else "mean",
             )
 
         self.gamma: Any = weight("gamma", "ones", True) if self._params.scale else None

@@ -6,6 +6,13 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+
+def decode_image(encoded: tf.Tensor) -> tf.Tensor:
+    """A JPEG, PNG, BMP or GIF file's bytes, a string scalar -> uint8 `[h, w, 3]`; a GIF's first frame."""
+    image: tf.Tensor = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+    return image
+
+
 _METHODS = {
     "BILINEAR": tf.compat.v1.image.ResizeMethod.BILINEAR,
     "NEAREST_NEIGHBOR": tf.compat.v1.image.ResizeMethod.NEAREST_NEIGHBOR,

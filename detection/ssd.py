@@ -22,6 +22,7 @@ class SSD(Detector):
 
     Attributes:
       image_size: (height, width) of the network's input.
+      resizer, postprocessor: what comes before the network and after it.
       anchors: `[A, 4]` float32 NumPy array, from `build` on.
     """
 
@@ -42,8 +43,8 @@ class SSD(Detector):
         self.image_size = (resizer.height, resizer.width)
         self._predictor = predictor
         self._anchor_generator = anchor_generator
-        self._resizer = resizer
-        self._postprocessor = postprocessor
+        self.resizer = resizer
+        self.postprocessor = postprocessor
         self._detection_loss = loss
         self.feature_extractor = feature_extractor
         self.box_predictors: list[keras.layers.Layer] = []
@@ -77,18 +78,45 @@ class SSD(Detector):
 
     def preprocess(self, images: tf.Tensor) -> tf.Tensor:
         """uint8 or float32 images `[B, h, w, 3]` of 0..255 -> the network's input `[B, H, W, 3]` float32."""
-        return self.feature_extractor.preprocess(self._resizer.resize(images))
+        return self.feature_extractor.preprocess(self.resizer.resize(images))
 
     def postprocess(self, predictions: Tensors) -> Tensors:
         """Detections from raw predictions; see Postprocessor for what comes out."""
-        return self._postprocessor(tf.constant(self.anchors), predictions)
+        return self.postprocessor(tf.constant(self.anchors), predictions)
 
-    def compute_detection_losses(self, predictions: Tensors, groundtruth: Groundtruth) -> Tensors:
+    def loss_divisor(self, groundtruth: Groundtruth) -> tf.Tensor:
+        """The sum of matched weights, as DetectionLoss.divisor gives it."""
+        return self._detection_loss.divisor(tf.constant(self.anchors), groundtruth)
+
+    def compute_detection_losses(
+        self, predictions: Tensors, groundtruth: Groundtruth, divisor: tf.Tensor | None = None
+    ) -> Tensors:
         """ "localization_loss" and "classification_loss", scalars; see DetectionLoss for the groundtruth."""
-        return self._detection_loss(tf.constant(self.anchors), predictions, groundtruth)
+        return self._detection_loss(tf.constant(self.anchors), predictions, groundtruth, divisor)
 
     def compute_losses(
-        self, preprocessed: tf.Tensor, groundtruth: Groundtruth, training: bool = False
+        self,
+        preprocessed: tf.Tensor,
+        groundtruth: Groundtruth,
+        training: bool = False,
+        *,
+        divisor: tf.Tensor | None = None,
+        draw: tf.Tensor | int = 0,
     ) -> Tensors:
-        """The losses of the predictions for preprocessed images, as compute_detection_losses gives them."""
-        return self.compute_detection_losses(self(preprocessed, training=training), groundtruth)
+        """The losses of the predictions for preprocessed images, as compute_detection_losses gives them.
+
+        Args:
+          preprocessed: `[B, H, W, 3]` float32.
+          groundtruth: as DetectionLoss takes it.
+          training: as in `call`.
+          divisor: `loss_divisor` of the batch that the images are a part of; without it, theirs.
+          draw: nothing is drawn here.
+        """
+        return self.compute_detection_losses(self(preprocessed, training=training), groundtruth, divisor)
+
+    def losses_and_detections(
+        self, preprocessed: tf.Tensor, groundtruth: Groundtruth
+    ) -> tuple[Tensors, Tensors]:
+        """Losses without training, and detections, from one run of the network."""
+        predictions = self(preprocessed, training=False)
+        return self.compute_detection_losses(predictions, groundtruth), self.postprocess(predictions)

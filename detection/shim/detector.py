@@ -36,7 +36,10 @@ class ShimDetector(Detector):
 
     Attributes:
       freeze_batch_norm: starts as False, which leaves it to the config.
+      sums_over_parts: False, since the OD API divides by what it finds in the images at hand.
     """
+
+    sums_over_parts = False
 
     def __init__(self, model_config: Any, *, name: str = "ssd") -> None:
         """`model_config` is a DetectionModel proto, with the number of classes the detector shall have."""
@@ -103,15 +106,22 @@ class ShimDetector(Detector):
         return self._run(False, lambda model: as_detections(model.postprocess(inputs, shapes)))
 
     def compute_losses(
-        self, preprocessed: tf.Tensor, groundtruth: Groundtruth, training: bool = False
+        self,
+        preprocessed: tf.Tensor,
+        groundtruth: Groundtruth,
+        training: bool = False,
+        *,
+        draw: tf.Tensor | int = 0,
     ) -> Tensors:
         """The OD API's losses on preprocessed images, each a float32 scalar.
 
         Args:
           preprocessed: `[B, H, W, 3]` float32; where B is unknown, the mean over single images is taken.
-          groundtruth: as TargetAssigner.assign takes it; "masks" `[B, N, H, W]` where masks are learned.
+          groundtruth: as TargetAssigner.assign takes it; "masks" `[B, M, H, W]` where masks are learned,
+            M no less than the objects of any image.
             A Mask R-CNN without them learns boxes and classes only.
           training: whether batch norm, dropout and sampling are those of training.
+          draw: not read, since the OD API's samplers take TensorFlow's own random numbers.
 
         Returns:
           the losses by native names: "localization_loss", "classification_loss", for two stages also
@@ -196,14 +206,18 @@ def as_detections(values: Tensors) -> Tensors:
 def rows_by_image(groundtruth: Groundtruth, num_classes: int) -> dict[str, list[tf.Tensor]]:
     """The arguments of DetectionModel.provide_groundtruth, one tensor an image, without padding rows.
 
-    The batch of "boxes" `[B, N, 4]`, "classes" `[B, N]` (ids from 1, 0 in padding) and "weights" `[B, N]`
-    must be of known size.
+    The batch of "boxes" `[B, N, 4]`, "classes" `[B, N]` (ids from 1, 0 in padding), "weights" `[B, N]` and
+    perhaps "masks" `[B, M, H, W]` must be of known size.
     """
     rows = {name: tf.unstack(values) for name, values in groundtruth.items()}
     real = [classes > 0 for classes in rows["classes"]]
 
     def lists(name: str) -> list[tf.Tensor]:
-        return [tf.boolean_mask(values, keep) for values, keep in zip(rows[name], real, strict=True)]
+        # there may be fewer masks than rows: the padding has none
+        return [
+            tf.boolean_mask(values, keep[: tf.shape(values)[0]])
+            for values, keep in zip(rows[name], real, strict=True)
+        ]
 
     given = {
         "groundtruth_boxes_list": lists("boxes"),

@@ -1,7 +1,8 @@
 """Makes the TF2 half of the Object Detection API importable: its Keras models, under TF2 behaviour.
 
-The builder's imports name packages that no model here needs (tf-models-official is for EfficientDet,
-tensorflow-io for DeepMAC); stand-ins take their place. Only a process of its own may call `install`.
+The imports name packages that no model here needs (tf-models-official is for EfficientDet and the optimizer
+of moving averages, tensorflow-io for DeepMAC, OpenCV for pictures of LVIS, TensorFlow's former estimators for
+TF1's training loop); stand-ins take their place. Only a process of its own may call `install`.
 """
 
 from __future__ import annotations
@@ -13,14 +14,19 @@ import types
 
 from detection.tf1 import compat
 
-# The last one is imported as a module and asked for a class only when an EfficientDet is built.
+# They are imported as modules and asked for a class only by what is not used here.
 _ABSENT = (
+    "cv2",
+    "tensorflow.compat.v1.estimator",
     "tensorflow_io",
     "official",
     "official.legacy",
     "official.legacy.image_classification",
     "official.legacy.image_classification.efficientnet",
     "official.legacy.image_classification.efficientnet.efficientnet_model",
+    "official.modeling",
+    "official.modeling.optimization",
+    "official.modeling.optimization.ema_optimizer",
 )
 
 

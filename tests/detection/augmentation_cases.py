@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from string import Template
 
+# Steps to which the OD API gives no masks, or as if they were an image: what it makes of them fits nothing.
+WITHOUT_MASKS = (
+    "random_crop_pad_image",
+    "random_image_scale",
+    "random_resize_method",
+    "random_self_concat_image",
+    "ssd_random_crop_pad",
+)
+
 _SHORT = {
     "CROP": "min_object_covered: 0.3 min_aspect_ratio: 0.5 max_aspect_ratio: 2 min_area: 0.2 max_area: 1.0",
     # a crop of the whole image: there is no other of this area

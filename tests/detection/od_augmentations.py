@@ -18,14 +18,24 @@ BOXES = ((0.1, 0.2, 0.6, 0.7), (0.5, 0.05, 0.95, 0.3), (0.7, 0.75, 0.9, 1.0))
 CLASSES = (3, 1, 2)
 REPEATED = "RepeatedScalarContainer"
 
-Outcome = tuple[np.ndarray, np.ndarray, np.ndarray]  # image, boxes, classes
+Outcome = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # image, boxes, classes, masks
 
 
 def example() -> Outcome:
-    """An image whose every pixel is another, with three boxes."""
+    """An image whose every pixel is another, with three objects: a triangle each of its box."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     image = np.stack([20 * rows + 1, 15 * columns + 3, 7 * rows + 9 * columns + 2], axis=-1)
-    return image.astype(np.float32), np.array(BOXES, np.float32), np.array(CLASSES, np.int32)
+    y, x = (rows + 0.5) / HEIGHT, (columns + 0.5) / WIDTH
+    masks = [
+        (y > top) & (y < bottom) & (x > left) & ((x - left) / (right - left) < (y - top) / (bottom - top))
+        for top, left, bottom, right in BOXES
+    ]
+    return (
+        image.astype(np.float32),
+        np.array(BOXES, np.float32),
+        np.array(CLASSES, np.int32),
+        np.array(masks, np.float32),
+    )
 
 
 def od_outcomes(
@@ -72,7 +82,9 @@ def main(asked: Path, answered: Path) -> None:
             # this TensorFlow takes no repeated field for a tensor
             repeated = {key for key, value in arguments.items() if type(value).__name__ == REPEATED}
             arguments |= {key: list(arguments[key]) for key in repeated}
-            image, boxes, classes = (tf.placeholder_with_default(a, [None] * a.ndim) for a in example())
+            image, boxes, classes, masks = (
+                tf.placeholder_with_default(a, [None] * a.ndim) for a in example()
+            )
             image.set_shape([None, None, 3])
             result = preprocessor.preprocess(
                 {
@@ -80,11 +92,14 @@ def main(asked: Path, answered: Path) -> None:
                     "groundtruth_boxes": tf.ensure_shape(boxes, [None, 4]),
                     "groundtruth_classes": classes,
                     "groundtruth_weights": tf.ones_like(classes, tf.float32),
+                    "groundtruth_instance_masks": masks,
                 },
                 [(function, arguments)],
+                preprocessor.get_default_func_arg_map(include_instance_masks=True),
             )
-            fetched = (result["image"][0], result["groundtruth_boxes"], result["groundtruth_classes"])
-            outcomes[name] = [session.run(fetched) for _ in range(draws)]
+            fetched = [result["image"][0]]
+            fetched += [result[f"groundtruth_{name}"] for name in ("boxes", "classes", "instance_masks")]
+            outcomes[name] = [tuple(session.run(fetched)) for _ in range(draws)]
     defaults = {
         name: {key: parameter.default for key, parameter in inspect.signature(function).parameters.items()}
         for name, function in inspect.getmembers(preprocessor, inspect.isfunction)

@@ -51,6 +51,21 @@ def test_weights_and_normalisers() -> None:
     np.testing.assert_allclose(values(plain), [2 * 4 * 1.5, 12 * np.log(2)], rtol=1e-6)
 
 
+def test_parts_of_a_batch_add_up_to_it() -> None:
+    miner = HardExampleMiner(None, 0.99, 1.0, 1, 1.0, 0.0)
+    for loss in (LOSS, replace(LOSS, miner=miner), replace(LOSS, normalize_by_num_matches=False)):
+        divisor, sums = tf.constant(0.0), np.zeros(2)
+        parts = [{name: value[i : i + 1] for name, value in GROUNDTRUTH.items()} for i in range(2)]
+        for part in parts:
+            divisor += loss.divisor(ANCHORS, part)
+        assert float(divisor) == (2.0 if loss.normalize_by_num_matches else 0.0)
+        for index, part in enumerate(parts):
+            predictions = {name: value[index : index + 1] for name, value in PREDICTIONS.items()}
+            found = loss(ANCHORS, predictions, part, divisor)
+            sums += [float(found["localization_loss"]), float(found["classification_loss"])]
+        np.testing.assert_allclose(sums, values(loss), rtol=1e-6)
+
+
 def test_an_image_without_boxes_has_a_finite_loss() -> None:
     empty = {key: tf.zeros_like(value) for key, value in GROUNDTRUTH.items()}
     np.testing.assert_allclose(values(LOSS, groundtruth=empty), [0.0, 12 * np.log(2)], rtol=1e-6)

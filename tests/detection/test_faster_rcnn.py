@@ -28,8 +28,10 @@ def config_of(text: str) -> Any:
     return parse_pipeline_config(text, "test").model.faster_rcnn
 
 
-def small(options: str = "") -> FasterRCNN:
+def small(options: str = "", **sizes: int) -> FasterRCNN:
     config = config_of(faster_rcnn("faster_rcnn_inception_v2", options))
+    for field, size in sizes.items():
+        setattr(config, field, size)
     return build_faster_rcnn(config, extractor=faster_rcnn_inception_v2(config.feature_extractor, 0.1))
 
 
@@ -86,6 +88,23 @@ def test_every_stage_has_a_loss_and_a_gradient(model: FasterRCNN) -> None:
     evaluated = model.compute_losses(images, GROUNDTRUTH, training=False)
     assert all(np.isfinite(loss) for loss in evaluated.values())
     assert model.regularization_loss() > 0
+
+
+def test_parts_of_a_batch_are_sampled_alike_and_add_up_to_it() -> None:
+    model = small(first_stage_minibatch_size=8, second_stage_batch_size=4)
+    images = tf.random.stateless_uniform([2, 120, 160, 3], [1, 2], -1, 1)
+    whole = model.compute_losses(images, GROUNDTRUTH, training=True, draw=5)
+    divisor = model.loss_divisor(GROUNDTRUTH)
+    sums = dict.fromkeys(whole, 0.0)
+    for index in range(2):
+        part = slice(index, index + 1)
+        groundtruth = {name: value[part] for name, value in GROUNDTRUTH.items()}
+        losses = model.compute_losses(images[part], groundtruth, training=True, divisor=divisor, draw=5)
+        sums = {name: sums[name] + float(loss) for name, loss in losses.items()}
+    for name, loss in whole.items():
+        np.testing.assert_allclose(sums[name], loss, rtol=1e-5, err_msg=name)
+    other = model.compute_losses(images, GROUNDTRUTH, training=True, draw=6)
+    assert float(other["rpn_objectness_loss"]) != float(whole["rpn_objectness_loss"])
 
 
 def test_images_without_objects_have_finite_losses(model: FasterRCNN) -> None:
