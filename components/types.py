@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfx.types import artifact
+from tfx.types import artifact, standard_artifacts
 
 
 class ResolvedConfig(artifact.Artifact):
@@ -17,8 +17,13 @@ class ConvertedModel(artifact.Artifact):
     TYPE_NAME = "ConvertedModel"
 
 
-class DetectorModel(artifact.Artifact):
-    """A fine-tuned detector: saved_model/, checkpoint/, pipeline.config, label_map.pbtxt, training.json."""
+class DetectorModel(standard_artifacts.Model):
+    """A fine-tuned detector: saved_model/, checkpoint/, pipeline.config, label_map.pbtxt, model_card.md.
+
+    tflite/, last/ and best/ are there where a training writes them (see trainer.export). training.json and
+    hyper_parameters.json say how it was trained. A kind of TFX's Model, so that its resolver of blessed
+    models takes it.
+    """
 
     TYPE_NAME = "DetectorModel"
 

@@ -2,49 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from components.evaluator.axes import Chart, Line, Tick, round_ticks
 
 WIDTH, HEIGHT = 640, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 12, 30
 _SMOOTHING = 0.6
-_STEPS_OF_TICKS = (1, 2, 2.5, 5, 10)
 
 
-@dataclass(frozen=True)
-class Tick:
-    """A mark on an axis: its position in SVG units and its label."""
-
-    at: float
-    label: str
-
-
-@dataclass(frozen=True)
-class Line:
-    """A curve: the points attribute of an SVG polyline, a CSS class, a title and its last value."""
-
-    points: str
-    kind: str
-    title: str
-    last: float
-
-
-@dataclass(frozen=True)
-class LossChart:
-    """All that the template needs to draw the curves."""
-
-    width: int
-    height: int
-    left: int
-    right: int
-    bottom: int
-    x_ticks: list[Tick]
-    y_ticks: list[Tick]
-    lines: list[Line]
-
-
-def loss_chart(history: Sequence[dict[str, float]]) -> LossChart | None:
+def loss_chart(history: Sequence[dict[str, float]]) -> Chart | None:
     """Lay out training loss (raw and smoothed) and evaluation loss over steps.
 
     Rows hold `step` and any of `loss`, `eval_loss`; other keys are ignored. None for less than two points.
@@ -58,7 +25,7 @@ def loss_chart(history: Sequence[dict[str, float]]) -> LossChart | None:
     ordered = sorted(loss for _, loss in training)
     usual = 1.5 * ordered[int(0.95 * (len(ordered) - 1))]
     top = max([min(ordered[-1], usual), *(loss for _, loss in evaluation)])
-    y_ticks = _ticks(top)
+    y_ticks = round_ticks(top)
     y_max = y_ticks[-1]
 
     def x(step: float) -> float:
@@ -74,13 +41,13 @@ def loss_chart(history: Sequence[dict[str, float]]) -> LossChart | None:
     lines = [line(training, "raw", "training, each interval"), line(_smooth(training), "smooth", "training")]
     if evaluation:
         lines.append(line(evaluation, "eval", "evaluation set"))
-    return LossChart(
+    return Chart(
         width=WIDTH,
         height=HEIGHT,
         left=_LEFT,
         right=WIDTH - _RIGHT,
         bottom=HEIGHT - _BOTTOM,
-        x_ticks=[Tick(x(step), f"{step:,.0f}") for step in _ticks(last_step) if step <= last_step],
+        x_ticks=[Tick(x(step), f"{step:,.0f}") for step in round_ticks(last_step) if step <= last_step],
         y_ticks=[Tick(y(loss), f"{loss:g}") for loss in y_ticks],
         lines=lines,
     )
@@ -95,12 +62,3 @@ def _smooth(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
         weight = _SMOOTHING * weight + (1 - _SMOOTHING)
         smoothed.append((step, average / weight))
     return smoothed
-
-
-def _ticks(top: float) -> list[float]:
-    """Round values from 0 to the first one at or above `top`, at most six of them."""
-    if top <= 0:
-        return [0.0, 1.0]
-    magnitude = 10 ** math.floor(math.log10(top / 5))
-    step = next(one * magnitude for one in _STEPS_OF_TICKS if one * magnitude * 5 >= top * (1 - 1e-9))
-    return [step * count for count in range(math.ceil(top / step - 1e-9) + 1)]

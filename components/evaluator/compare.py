@@ -1,4 +1,4 @@
-"""The Evaluator's work: measure both models, decide, write metrics.json and report.html."""
+"""The Evaluator's work: measure the models, decide, write metrics.json and report.html."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.evaluator.evaluate import evaluate
+from components.evaluator.baseline import Reference, converted_tf1_model, kept_classes, published_version
+from components.evaluator.detector import SavedDetector
+from components.evaluator.differences import judge_of
+from components.evaluator.evaluate import EvaluatedModel, EvaluationData, evaluate
 from components.evaluator.examples import read_examples
-from components.evaluator.gate import decide
-from components.evaluator.metrics import ImageDetections
-from components.evaluator.pictures import Picture, choose_samples, make_picture
+from components.evaluator.gallery import Gallery, make_gallery
+from components.evaluator.gate import Measured, decide, require_known_classes
+from components.evaluator.options import EvaluateOptions, GateOptions
 from components.evaluator.records import RunRecords, read_records
 from components.evaluator.report import render_report
-from components.evaluator.results import METRICS_FILE, REPORT_FILE, Comparison, GateSpec
-from detection.config.label_map import LabelMap, read_label_map
+from components.evaluator.results import METRICS_FILE, REPORT_FILE, Comparison, OldClasses
+from components.evaluator.serving_cost import serving_cost
+from components.evaluator.slices import slice_images
+from components.evaluator.smoke_test import SmokeTest, write_smoke_test
+from detection.config.label_map import LabelMap, LabelMapItem, read_label_map
 from detection.errors import BadInput, Failed
-
-_SAMPLES = 6
 
 
 @dataclass(frozen=True)
@@ -31,19 +35,10 @@ class RunDirectories:
     quarantine: Path
 
 
-@dataclass(frozen=True)
-class Baseline:
-    """The model to compare with. `num_classes` counts where `label_map` is None."""
-
-    title: str
-    saved_model: Path
-    label_map: LabelMap | None
-    num_classes: int | None = None
-
-
 def compare(
     run: RunDirectories,
-    gate: GateSpec,
+    gate: GateOptions,
+    options: EvaluateOptions,
     published: Path | None,
     tf1_label_map: Path | None,
     out: Path,
@@ -56,42 +51,137 @@ def compare(
     Args:
       run: the earlier nodes' outputs.
       gate: what the new model must reach.
+      options: how the models are measured.
       published: directory of the published version to compare with; None for the converted TF1 model.
       tf1_label_map: label map of the TF1 model, if there is one.
-      out: an existing directory; gets metrics.json and report.html.
+      out: an existing directory; gets metrics.json, report.html, and the smoke test for the Pusher.
       detector: the detector's name, for the report.
       lineage: facts for the report, title -> value.
 
-    Raises BadInput for a baseline that is not there, and Failed for examples that were lost or records of
-    earlier nodes that can't be read.
+    Raises BadInput for a baseline that is not there, or options that don't fit the data, and Failed for
+    examples that were lost or records of earlier nodes that can't be read.
     """
     records = read_records(run.quarantine, run.resolved_config, run.converted, run.model)
-    data_labels = read_label_map(run.resolved_config / "label_map.pbtxt")
-    model_labels = read_label_map(run.model / "label_map.pbtxt")
-    baseline = _baseline(run, published, tf1_label_map, records.conversion.num_classes_checkpoint)
-    candidate, images = evaluate(
-        run.model / "saved_model", run.eval_files, data_labels, model_labels, title="new model"
+    labels = read_label_map(run.resolved_config / "label_map.pbtxt")
+    require_known_classes(gate, labels)
+    models = _Models(run, options, published, tf1_label_map, records.conversion.num_classes_checkpoint)
+    data = EvaluationData(run.eval_files, labels, records.statistics.splits["eval"].images_written)
+
+    candidate = models.measure(models.candidate, data)
+    _require_all(len(candidate.images), records)
+    pixels = next(read_examples(run.eval_files, labels)).pixels()
+    new_detector = models.loaded(models.candidate)
+    cost = serving_cost(new_detector, models.candidate.saved_model, pixels)
+    (found,) = new_detector.detect(pixels[None])
+    write_smoke_test(SmokeTest(pixels, found.boxes, found.scores, found.classes), out)
+    baseline = models.measure(models.baseline, data)
+    kept = kept_classes(labels, models.tf1.label_map)
+    tf1 = models.measure(models.tf1, data) if kept else None
+
+    judge = judge_of(labels, gate.metric, options)
+    differences = judge.differences(candidate, baseline)
+    slices = judge.slices(
+        candidate, baseline, slice_images(candidate.facts, options.slices), options.min_slice_images
     )
-    _require_all(len(images), records)
-    reference, _ = evaluate(
-        baseline.saved_model,
-        run.eval_files,
-        data_labels,
-        baseline.label_map,
-        title=baseline.title,
-        model_num_classes=baseline.num_classes,
+    old_classes = []
+    if tf1 is not None:
+        ids = [data_id for _, data_id in kept]
+        old_classes.append(judge.old_classes("evaluation set", candidate, baseline, tf1, ids))
+    if options.old_eval:
+        old_classes.append(_on_old_images(models, options, gate, kept))
+
+    proof = records.conversion.proof
+    measured = Measured(
+        candidate=candidate.evaluation.metrics,
+        differences=differences,
+        slices=slices,
+        old_classes=old_classes,
+        cost=cost,
+        proved=None if proof is None else proof.passed,
+        confidence=options.confidence,
     )
     comparison = Comparison(
         gate=gate,
-        verdict=decide(candidate.metrics, reference.metrics, gate),
-        candidate=candidate,
-        baseline=reference,
+        verdict=decide(measured, gate),
+        candidate=candidate.evaluation,
+        baseline=baseline.evaluation,
+        tf1=tf1.evaluation if tf1 is not None and models.tf1 != models.baseline else None,
+        differences=differences,
+        slices=slices,
+        old_classes=old_classes,
+        cost=cost,
+        confidence=options.confidence,
     )
-    pictures = _pictures(images, run.eval_files, data_labels)
-    facts = {**lineage, "Started from": records.conversion.source, "Baseline": str(baseline.saved_model)}
+    gallery = _gallery(candidate, run.eval_files, labels)
+    facts = {
+        **lineage,
+        "Started from": records.conversion.source,
+        "Baseline": str(models.baseline.saved_model),
+    }
     (out / METRICS_FILE).write_text(comparison.model_dump_json(indent=2) + "\n")
-    (out / REPORT_FILE).write_text(render_report(detector, comparison, records, pictures, facts))
+    (out / REPORT_FILE).write_text(render_report(detector, comparison, records, gallery, facts))
     return comparison
+
+
+class _Models:
+    """The models of a run, each loaded once and measured once on each set of images."""
+
+    def __init__(
+        self,
+        run: RunDirectories,
+        options: EvaluateOptions,
+        published: Path | None,
+        tf1_label_map: Path | None,
+        tf1_classes: int,
+    ) -> None:
+        self.tf1 = converted_tf1_model(run.converted, tf1_label_map, tf1_classes)
+        self.baseline = self.tf1 if published is None else published_version(published)
+        self.candidate = Reference(
+            "new model", run.model / "saved_model", read_label_map(run.model / "label_map.pbtxt")
+        )
+        self._options = options
+        self._loaded: dict[Path, SavedDetector] = {}
+        self._measured: dict[tuple[Path, tuple[Path, ...], LabelMap], EvaluatedModel] = {}
+
+    def loaded(self, model: Reference) -> SavedDetector:
+        if model.saved_model not in self._loaded:
+            self._loaded[model.saved_model] = SavedDetector(model.saved_model, self._options.batch_size)
+        return self._loaded[model.saved_model]
+
+    def measure(self, model: Reference, data: EvaluationData) -> EvaluatedModel:
+        key = model.saved_model, tuple(data.files), data.label_map
+        if key not in self._measured:
+            self._measured[key] = evaluate(
+                self.loaded(model),
+                data,
+                model.label_map,
+                title=model.title,
+                saved_model=model.saved_model,
+                model_num_classes=model.num_classes,
+                operating_score=self._options.operating_score,
+            )
+        return self._measured[key]
+
+
+def _on_old_images(
+    models: _Models, options: EvaluateOptions, gate: GateOptions, kept: Sequence[tuple[LabelMapItem, int]]
+) -> OldClasses:
+    """The classes that both the TF1 model and the data have, on the old evaluation set."""
+    if not kept:
+        raise BadInput(
+            "the old evaluation set has nothing to measure: the data has none of the TF1 model's classes",
+            "evaluate.old_eval",
+            "give model.label_map with the TF1 model's classes, or leave old_eval out",
+        )
+    labels = LabelMap(tuple(item for item, _ in kept))
+    data = EvaluationData([Path(path) for path in options.old_eval or ()], labels, skip_unknown=True)
+    candidate, baseline, tf1 = (
+        models.measure(model, data) for model in (models.candidate, models.baseline, models.tf1)
+    )
+    judge = judge_of(labels, gate.metric, options)
+    return judge.old_classes(
+        "old evaluation set", candidate, baseline, tf1, [item.id for item in labels.items]
+    )
 
 
 def _require_all(images: int, records: RunRecords) -> None:
@@ -103,38 +193,16 @@ def _require_all(images: int, records: RunRecords) -> None:
             "Split-eval of the Examples",
             "run again with --force: files were lost or cut short",
         )
-
-
-def _baseline(
-    run: RunDirectories, published: Path | None, tf1_label_map: Path | None, checkpoint_classes: int
-) -> Baseline:
-    if published is None:
-        return Baseline(
-            title="converted TF1 model",
-            saved_model=run.converted / "saved_model",
-            label_map=read_label_map(tf1_label_map) if tf1_label_map else None,
-            num_classes=checkpoint_classes,
-        )
-    if not (published / "saved_model.pb").is_file():
+    if not images:
         raise BadInput(
-            "the published version to compare with is not there",
-            str(published),
-            "plan the run again: it then compares with the version that is live now",
+            "there are no evaluation examples", "Split-eval", "give data.eval, or data.eval_fraction > 0"
         )
-    return Baseline(
-        title=f"version {published.name}",
-        saved_model=published,
-        label_map=read_label_map(published / "label_map.pbtxt"),
-    )
 
 
-def _pictures(images: Sequence[ImageDetections], files: Sequence[Path], label_map: LabelMap) -> list[Picture]:
-    """Make the sample pictures; the examples are read once more, since only a few of them are kept."""
+def _gallery(candidate: EvaluatedModel, files: Sequence[Path], label_map: LabelMap) -> Gallery:
+    analysis = candidate.evaluation.analysis
+    assert analysis is not None  # evaluate() always makes it
+    score = analysis.operating_point.score
+    examples = ((example.pixels, example.filename) for example in read_examples(files, label_map))
     names = {item.id: item.display_name for item in label_map.items}
-    chosen = choose_samples(images, _SAMPLES)
-    made = {
-        index: make_picture(images[index], example.pixels(), example.filename, names)
-        for index, example in enumerate(read_examples(files, label_map))
-        if index in chosen
-    }
-    return [made[index] for index in chosen]
+    return make_gallery(candidate.images, examples, names, score)

@@ -16,8 +16,10 @@ class EvaluatorSpec(types.ComponentSpec):
 
     PARAMETERS = {
         "gate": ExecutionParameter(type=str),
+        "evaluate": ExecutionParameter(type=str),
         "baseline": ExecutionParameter(type=str),
         "baseline_label_map": ExecutionParameter(type=str),
+        "fingerprint": ExecutionParameter(type=str),
     }
     INPUTS = {
         "examples": ChannelParameter(type=standard_artifacts.Examples),
@@ -46,8 +48,10 @@ class Evaluator(base_component.BaseComponent):
         resolved_config: types.BaseChannel,
         quarantine: types.BaseChannel,
         gate: str,
+        evaluate: str,
         baseline: str,
         baseline_label_map: str,
+        fingerprint: str,
     ) -> None:
         """Make the node.
 
@@ -57,9 +61,11 @@ class Evaluator(base_component.BaseComponent):
           converted_model: the CheckpointConverter's ConvertedModel.
           resolved_config: the ConfigValidator's ResolvedConfig.
           quarantine: ExampleGen's DataQuarantine.
-          gate: JSON of GateSpec.
+          gate: JSON of GateOptions.
+          evaluate: JSON of EvaluateOptions.
           baseline: directory of the published version to compare with; "" for the converted TF1 model.
           baseline_label_map: label map of the TF1 model, or "" if there is none.
+          fingerprint: hash of the files that `evaluate` and `baseline_label_map` name.
         """
         spec = EvaluatorSpec(
             examples=examples,
@@ -68,8 +74,10 @@ class Evaluator(base_component.BaseComponent):
             resolved_config=resolved_config,
             quarantine=quarantine,
             gate=gate,
+            evaluate=evaluate,
             baseline=baseline,
             baseline_label_map=baseline_label_map,
+            fingerprint=fingerprint,
             evaluation=types.Channel(type=Evaluation),
             blessing=types.Channel(type=standard_artifacts.ModelBlessing),
         )

@@ -14,25 +14,31 @@ from numpy.typing import NDArray
 from detection.errors import BadInput
 
 BATCH_SIZE = 8
-_MOST_WAITING = 32
+_BATCHES_WAITING = 4
 Key = TypeVar("Key")
 _OUTPUTS = ("detection_boxes", "detection_scores", "detection_classes", "num_detections")
+_MASKS = "detection_masks"
 
 
 @dataclass(frozen=True)
 class Detections:
-    """Found in one image: boxes float32 [n, 4] normalised, scores float32 [n], classes int64 [n]."""
+    """Found in one image: boxes float32 [n, 4] normalised, scores float32 [n], classes int64 [n].
+
+    `masks` are probabilities over each box, float32 [n, h, w]; None from a model without masks.
+    """
 
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
     classes: NDArray[np.int64]
+    masks: NDArray[np.float32] | None = None
 
 
 class SavedDetector:
     """A SavedModel with the Object Detection API's signature, ready to be called."""
 
-    def __init__(self, saved_model: Path) -> None:
+    def __init__(self, saved_model: Path, batch_size: int = BATCH_SIZE) -> None:
         """Load it; raises BadInput if the directory holds no such detector."""
+        self._saved_model, self._batch_size = saved_model, batch_size
         try:
             self._model = tf.saved_model.load(str(saved_model))  # keeps the variables alive
         except (OSError, ValueError) as error:
@@ -52,13 +58,23 @@ class SavedDetector:
         self._signature = signature
 
     def detect(self, images: NDArray[np.uint8]) -> list[Detections]:
-        """Detect in uint8 [batch, height, width, 3]; padding rows beyond num_detections are left out."""
+        """Detect in uint8 [batch, height, width, 3]; padding rows beyond num_detections are left out.
+
+        Raises BadInput for boxes or scores that are no numbers: nothing could be measured by them.
+        """
         outputs = {k: v.numpy() for k, v in self._signature(input_tensor=tf.constant(images)).items()}
+        if not all(np.isfinite(outputs[name]).all() for name in ("detection_boxes", "detection_scores")):
+            raise BadInput(
+                "the model's boxes or scores are not finite numbers",
+                str(self._saved_model),
+                "look at the loss and the learning rate of its training",
+            )
         return [
             Detections(
                 boxes=outputs["detection_boxes"][row, :count],
                 scores=outputs["detection_scores"][row, :count],
                 classes=outputs["detection_classes"][row, :count].astype(np.int64),
+                masks=outputs[_MASKS][row, :count] if _MASKS in outputs else None,
             )
             for row, count in enumerate(outputs["num_detections"].astype(int))
         ]
@@ -66,15 +82,16 @@ class SavedDetector:
     def detect_all(self, images: Iterable[tuple[Key, NDArray[np.uint8]]]) -> Iterator[tuple[Key, Detections]]:
         """Yield (key, detections) for each (key, image), not in order: images of equal size share a batch.
 
-        At most _MOST_WAITING images are held in memory.
+        At most _BATCHES_WAITING batches of images are held in memory.
         """
         waiting: dict[tuple[int, ...], list[tuple[Key, NDArray[np.uint8]]]] = {}
         for key, image in images:
             group = waiting.setdefault(image.shape, [])
             group.append((key, image))
-            if len(group) == BATCH_SIZE:
+            if len(group) == self._batch_size:
                 yield from self._detect_group(waiting.pop(image.shape))
-            elif sum(map(len, waiting.values())) > _MOST_WAITING:  # every image has a size of its own
+            # every image has a size of its own
+            elif sum(map(len, waiting.values())) > _BATCHES_WAITING * self._batch_size:
                 yield from self._detect_group(waiting.pop(next(iter(waiting))))
         for group in waiting.values():
             yield from self._detect_group(group)

@@ -1,84 +1,134 @@
-"""Evaluates one exported model on labelled examples."""
+"""Runs one exported model over labelled examples."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from components.evaluator.analysis import analyse
 from components.evaluator.classes import ClassMapping, map_classes
+from components.evaluator.detections import ImageDetections
 from components.evaluator.detector import Detections, SavedDetector
 from components.evaluator.examples import EvalExample, read_examples
-from components.evaluator.metrics import ImageDetections, coco_metrics
+from components.evaluator.masks import decode_masks, image_masks
+from components.evaluator.matching import ClassMatches, match
+from components.evaluator.metrics import coco_metrics, has_masks
+from components.evaluator.progress import Progress
 from components.evaluator.results import ModelEvaluation
+from components.evaluator.slices import ImageFacts
 from detection.config.label_map import LabelMap
 
-Labelled = tuple[int, EvalExample, tuple[int, int]]  # index, labels without the bytes, (height, width)
+_PIXELS_SKIPPED = 4  # of each row and column, for an image's brightness
+Labelled = tuple[int, EvalExample, ImageFacts]  # index, labels without the bytes, facts
+
+
+@dataclass(frozen=True)
+class EvaluationData:
+    """What models are measured on.
+
+    Attributes:
+      files: TFRecords in the OD API's feature schema.
+      label_map: the classes.
+      images: how many there are, for progress; None if it is not known.
+      skip_unknown: whether objects of other classes are left out; else they are an error.
+    """
+
+    files: Sequence[Path]
+    label_map: LabelMap
+    images: int | None = None
+    skip_unknown: bool = False
+
+
+@dataclass(frozen=True)
+class EvaluatedModel:
+    """One model's metrics, and what they were computed from, by image in the order of the examples."""
+
+    evaluation: ModelEvaluation
+    images: list[ImageDetections]
+    facts: list[ImageFacts]
+    matches: Mapping[int, ClassMatches]
 
 
 def evaluate(
-    saved_model: Path,
-    files: Sequence[Path],
-    label_map: LabelMap,
+    detector: SavedDetector,
+    data: EvaluationData,
     model_label_map: LabelMap | None,
     *,
     title: str,
+    saved_model: Path,
     model_num_classes: int | None = None,
-) -> tuple[ModelEvaluation, list[ImageDetections]]:
-    """Run `saved_model` over the TFRecord `files` and measure it.
+    operating_score: float | None = None,
+) -> EvaluatedModel:
+    """Run a detector over `data` and measure it.
 
     Args:
-      saved_model: directory of a SavedModel with the OD API's signature.
-      files: gzipped TFRecords in the OD API's feature schema.
-      label_map: the data's classes.
+      detector: the loaded SavedModel.
+      data: the labelled images.
       model_label_map: the model's own classes, mapped to the data's by name; None if it has no label map.
       title: the model's name for people.
+      saved_model: where it was loaded from.
       model_num_classes: number of classes of a model without a label map.
+      operating_score: score from which a detection counts in use; None: that with the best F1.
 
-    Returns the metrics, and detections by image in the order of the examples. A class that the model doesn't
-    know scores 0, and `notes` says so. Raises BadInput for a model or examples that can't be read.
+    A class that the model doesn't know scores 0, and `notes` says so. Masks are measured if both the data
+    and the model have them. Raises BadInput for examples that can't be read.
     """
     started = time.monotonic()
-    mapping = map_classes(label_map, model_label_map, model_num_classes)
-    detector = SavedDetector(saved_model)
-    results: dict[int, ImageDetections] = {}
-    for (index, example, size), detections in detector.detect_all(_labelled_pixels(files, label_map)):
-        results[index] = _combine(example, size, detections, mapping)
-    images = [results[index] for index in sorted(results)]
+    mapping = map_classes(data.label_map, model_label_map, model_num_classes)
+    progress = Progress(title, data.images)
+    results: dict[int, tuple[ImageDetections, ImageFacts]] = {}
+    for (index, example, facts), found in detector.detect_all(_labelled_pixels(data)):
+        results[index] = _combine(example, facts, found, mapping), facts
+        progress.add()
+    images = [results[index][0] for index in sorted(results)]
+    matches = match(images, [item.id for item in data.label_map.items])
     evaluation = ModelEvaluation(
         title=title,
         saved_model=str(saved_model),
-        metrics=coco_metrics(images, label_map),
+        metrics=coco_metrics(images, data.label_map),
+        masks=coco_metrics(images, data.label_map, "segm") if has_masks(images) else None,
+        analysis=analyse(images, matches, data.label_map, operating_score),
         notes=mapping.notes,
         seconds=round(time.monotonic() - started, 2),
     )
-    return evaluation, images
+    return EvaluatedModel(evaluation, images, [results[index][1] for index in sorted(results)], matches)
 
 
-def _labelled_pixels(
-    files: Sequence[Path], label_map: LabelMap
-) -> Iterator[tuple[Labelled, NDArray[np.uint8]]]:
-    for index, example in enumerate(read_examples(files, label_map)):
+def _labelled_pixels(data: EvaluationData) -> Iterator[tuple[Labelled, NDArray[np.uint8]]]:
+    examples = read_examples(data.files, data.label_map, skip_unknown=data.skip_unknown)
+    for index, example in enumerate(examples):
         pixels = example.pixels()
         height, width = pixels.shape[:2]
-        yield (index, replace(example, encoded=b""), (height, width)), pixels
+        brightness = float(pixels[::_PIXELS_SKIPPED, ::_PIXELS_SKIPPED].mean())
+        facts = ImageFacts(example.filename, width, height, brightness)
+        yield (index, replace(example, encoded=b""), facts), pixels
 
 
 def _combine(
-    example: EvalExample, size: tuple[int, int], detections: Detections, mapping: ClassMapping
+    example: EvalExample, facts: ImageFacts, found: Detections, mapping: ClassMapping
 ) -> ImageDetections:
-    classes = np.array([mapping.to_data.get(int(one), 0) for one in detections.classes], np.int64)
+    classes = np.array([mapping.to_data.get(int(one), 0) for one in found.classes], np.int64)
     known = classes > 0  # what the data has no class for can't be judged
+    size = facts.height, facts.width
+    truth_masks = found_masks = None
+    if found.masks is not None and len(example.masks) == len(example.classes):
+        truth_masks = decode_masks(example.masks, size, example.filename)
+        found_masks = image_masks(found.masks[known], found.boxes[known], size)
     return ImageDetections(
-        height=size[0],
-        width=size[1],
+        height=facts.height,
+        width=facts.width,
         groundtruth_boxes=example.boxes,
         groundtruth_classes=example.classes,
-        detection_boxes=detections.boxes[known],
-        detection_scores=detections.scores[known],
+        detection_boxes=found.boxes[known],
+        detection_scores=found.scores[known],
         detection_classes=classes[known],
+        groundtruth_crowd=example.crowd,
+        groundtruth_difficult=example.difficult,
+        groundtruth_masks=truth_masks,
+        detection_masks=found_masks,
     )

@@ -18,6 +18,9 @@ _FEATURES = {
     "image/encoded": tf.io.FixedLenFeature([], tf.string),
     "image/filename": tf.io.FixedLenFeature([], tf.string, default_value=""),
     "image/object/class/text": tf.io.RaggedFeature(tf.string),
+    "image/object/mask": tf.io.RaggedFeature(tf.string),
+    "image/object/is_crowd": tf.io.RaggedFeature(tf.int64),
+    "image/object/difficult": tf.io.RaggedFeature(tf.int64),
     **{
         f"image/object/bbox/{side}": tf.io.RaggedFeature(tf.float32)
         for side in ("ymin", "xmin", "ymax", "xmax")
@@ -27,23 +30,32 @@ _FEATURES = {
 
 @dataclass(frozen=True)
 class EvalExample:
-    """One labelled image. `boxes` float32 [n, 4] normalised, `classes` int64 [n] ids of the label map."""
+    """One labelled image.
+
+    `boxes` float32 [n, 4] normalised, `classes` int64 [n] ids of the label map, `crowd` and `difficult`
+    bool [n]; `masks` are PNGs of the image's size, n or none at all.
+    """
 
     filename: str
     encoded: bytes
     boxes: NDArray[np.float32]
     classes: NDArray[np.int64]
+    crowd: NDArray[np.bool_]
+    difficult: NDArray[np.bool_]
+    masks: tuple[bytes, ...] = ()
 
     def pixels(self) -> NDArray[np.uint8]:
         """Decode to uint8 [height, width, 3]; grey images become RGB."""
         return tf.io.decode_image(self.encoded, channels=3, expand_animations=False).numpy()
 
 
-def read_examples(files: Sequence[Path], label_map: LabelMap) -> Iterator[EvalExample]:
+def read_examples(
+    files: Sequence[Path], label_map: LabelMap, *, skip_unknown: bool = False
+) -> Iterator[EvalExample]:
     """Yield the examples of TFRecord files, gzip where the name ends in .gz, in the order of their names.
 
     Classes are matched by name. Raises BadInput if there are no files, a file is damaged, or a class is not
-    in `label_map`.
+    in `label_map`, unless `skip_unknown` leaves out its objects.
     """
     if not files:
         raise BadInput(
@@ -55,7 +67,7 @@ def read_examples(files: Sequence[Path], label_map: LabelMap) -> Iterator[EvalEx
     )
     try:
         for features in dataset.as_numpy_iterator():
-            yield _as_example(features, label_map)
+            yield _as_example(features, label_map, skip_unknown)
     except tf.errors.DataLossError as error:
         raise BadInput(
             f"the evaluation examples are damaged: {error.message}",
@@ -70,20 +82,31 @@ def _records(name: tf.Tensor) -> tf.data.Dataset:
     return tf.data.TFRecordDataset(name, compression_type=tf.where(gzip, "GZIP", ""))
 
 
-def _as_example(features: dict[str, Any], label_map: LabelMap) -> EvalExample:
+def _as_example(features: dict[str, Any], label_map: LabelMap, skip_unknown: bool) -> EvalExample:
     filename = features["image/filename"].decode()
     names = [name.decode() for name in features["image/object/class/text"]]
     ids = [label_map.id_of(name) for name in names]
-    if None in ids:
+    if None in ids and not skip_unknown:
         raise BadInput(
             f"the class {names[ids.index(None)]!r} is not in the label map",
             filename or "an evaluation example",
             "add the class to the label map, or correct the annotation",
         )
+    known = np.array([one is not None for one in ids], bool)
     sides = [features[f"image/object/bbox/{side}"] for side in ("ymin", "xmin", "ymax", "xmax")]
+    masks = features["image/object/mask"]
     return EvalExample(
         filename=filename,
         encoded=features["image/encoded"],
-        boxes=np.stack(sides, axis=-1).astype(np.float32),
-        classes=np.array(ids, np.int64),
+        boxes=np.stack(sides, axis=-1).astype(np.float32)[known],
+        classes=np.array([one for one in ids if one is not None], np.int64),
+        crowd=_flags(features, "is_crowd", len(ids))[known],
+        difficult=_flags(features, "difficult", len(ids))[known],
+        masks=tuple(masks[known]) if len(masks) == len(ids) else (),
     )
+
+
+def _flags(features: dict[str, Any], name: str, count: int) -> NDArray[np.bool_]:
+    """A flag of each object; files without it mean that it is not set."""
+    values = features[f"image/object/{name}"]
+    return values.astype(bool) if len(values) == count else np.zeros(count, bool)

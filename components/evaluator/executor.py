@@ -13,11 +13,12 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from components.evaluator.compare import RunDirectories, compare
-from components.evaluator.results import REPORT_FILE, GateSpec
+from components.evaluator.options import EvaluateOptions, GateOptions
+from components.evaluator.results import REPORT_FILE, Verdict
 
 
 class Executor(base_executor.BaseExecutor):
-    """Compares the new model with its baseline; the blessing carries TFX's marker and custom property."""
+    """Compares the new model with its baseline; the blessing carries TFX's marker and custom properties."""
 
     def Do(  # noqa: N802 (TFX's name)
         self,
@@ -42,7 +43,8 @@ class Executor(base_executor.BaseExecutor):
                 resolved_config=inputs["resolved_config"],
                 quarantine=inputs["quarantine"],
             ),
-            GateSpec.model_validate_json(exec_properties["gate"]),
+            GateOptions.model_validate_json(exec_properties["gate"]),
+            EvaluateOptions.model_validate_json(exec_properties["evaluate"]),
             Path(published) if published else None,
             Path(tf1_label_map) if tf1_label_map else None,
             Path(evaluation.uri),
@@ -58,14 +60,25 @@ class Executor(base_executor.BaseExecutor):
                 "TensorFlow": tf.__version__,
             },
         )
-        blessed = comparison.verdict.blessed
-        # As TFX's own Evaluator does; its constants are not imported, since that takes seconds (TFMA).
-        (Path(blessing.uri) / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
-        blessing.set_int_custom_property("blessed", int(blessed))
-        for line in ["blessed" if blessed else "refused", *comparison.verdict.reasons]:
+        model = artifact_utils.get_single_instance(input_dict["model"])
+        bless(blessing, model, comparison.verdict, comparison.baseline.saved_model)
+        for line in ["blessed" if comparison.verdict.blessed else "refused", *comparison.verdict.reasons]:
             print(line)
         print(f"report: {Path(evaluation.uri) / REPORT_FILE}")
 
     def _detector(self) -> str:
         info = self._context.pipeline_info if self._context else None
         return info.id.removeprefix("retrain_") if info else "detector"
+
+
+def bless(blessing: types.Artifact, model: types.Artifact, verdict: Verdict, baseline: str) -> None:
+    """Write a verdict as TFX's own Evaluator does, so that its LatestBlessedModelStrategy finds the model.
+
+    TFX's constants are not imported: that takes seconds (TFMA).
+    """
+    (Path(blessing.uri) / ("BLESSED" if verdict.blessed else "NOT_BLESSED")).touch()
+    blessing.set_int_custom_property("blessed", int(verdict.blessed))
+    blessing.set_string_custom_property("current_model", model.uri)
+    blessing.set_int_custom_property("current_model_id", model.id)
+    blessing.set_string_custom_property("baseline_model", baseline)
+    blessing.set_string_custom_property("blessing_message", "\n".join(verdict.reasons))

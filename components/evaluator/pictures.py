@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.evaluator.metrics import ImageDetections
+from components.evaluator.detections import MATCHED_IOU, ImageDetections, overlaps
 
-SCORE_SHOWN = 0.5
 WIDTH_PX = 480
-_IOU_MATCHED = 0.5
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class DrawnBox:
 
 @dataclass(frozen=True)
 class Picture:
-    """A thumbnail with what is there and what was found; `found` counts the boxes that were detected."""
+    """A thumbnail with what is there and what was found; `found` of `objects` were detected."""
 
     filename: str
     data_uri: str
@@ -40,32 +38,37 @@ class Picture:
     height: int
     truth: list[DrawnBox]
     predicted: list[DrawnBox]
+    objects: int
     found: int
     wrong: int
 
 
-def choose_samples(images: Sequence[ImageDetections], count: int) -> list[int]:
+def choose_samples(images: Sequence[ImageDetections], count: int, score: float) -> list[int]:
     """Return indices of `count` images at even distances from the best result to the worst.
 
-    An image's result is its F1 score at IoU 0.5 among detections with a score of at least SCORE_SHOWN.
+    An image's result is its F1 score at IoU 0.5 among detections with at least `score`.
     """
-    order = sorted(range(len(images)), key=lambda index: (-_f1(images[index]), index))
+    order = sorted(range(len(images)), key=lambda index: (-_f1(images[index], score), index))
     picks = np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)
     return [order[pick] for pick in picks]
 
 
 def make_picture(
-    image: ImageDetections, pixels: NDArray[np.uint8], filename: str, class_names: Mapping[int, str]
+    image: ImageDetections,
+    pixels: NDArray[np.uint8],
+    filename: str,
+    class_names: Mapping[int, str],
+    score: float,
 ) -> Picture:
-    """Scale `pixels` (uint8 [height, width, 3]) to a thumbnail and place the boxes on it."""
+    """Scale `pixels` (uint8 [height, width, 3]) to a thumbnail; place boxes with at least `score` on it."""
     width = min(WIDTH_PX, image.width)
     height = max(1, round(image.height * width / image.width))
-    shown = image.detection_scores >= SCORE_SHOWN
-    found, wrong = _count(image)
+    shown = image.detection_scores >= np.float32(score)
+    found, wrong = _count(image, score)
     truth_labels = [class_names[int(one)] for one in image.groundtruth_classes]
     labels = [
-        f"{class_names[int(one)]} {score:.2f}"
-        for one, score in zip(image.detection_classes[shown], image.detection_scores[shown], strict=True)
+        f"{class_names[int(one)]} {sure:.2f}"
+        for one, sure in zip(image.detection_classes[shown], image.detection_scores[shown], strict=True)
     ]
     return Picture(
         filename=filename,
@@ -74,6 +77,7 @@ def make_picture(
         height=height,
         truth=_drawn(image.groundtruth_boxes, truth_labels, image.groundtruth_classes, width, height),
         predicted=_drawn(image.detection_boxes[shown], labels, image.detection_classes[shown], width, height),
+        objects=int((~image.crowd).sum()),
         found=found,
         wrong=wrong,
     )
@@ -97,33 +101,25 @@ def _jpeg_uri(pixels: NDArray[np.uint8], size: tuple[int, int]) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
-def _f1(image: ImageDetections) -> float:
-    found, wrong = _count(image)
-    total = 2 * found + wrong + (len(image.groundtruth_boxes) - found)
+def _f1(image: ImageDetections, score: float) -> float:
+    found, wrong = _count(image, score)
+    total = 2 * found + wrong + (int((~image.crowd).sum()) - found)
     return 2 * found / total if total else 1.0
 
 
-def _count(image: ImageDetections) -> tuple[int, int]:
-    """Match greedily by score; return how many objects were found and how many detections are wrong."""
-    free = set(range(len(image.groundtruth_boxes)))
+def _count(image: ImageDetections, score: float) -> tuple[int, int]:
+    """Match greedily by score within classes: how many objects were found, how many detections are wrong."""
+    order = np.argsort(-image.detection_scores, kind="stable")
+    order = order[image.detection_scores[order] >= np.float32(score)]
+    same = image.detection_classes[order][:, None] == image.groundtruth_classes[None]
+    iou = np.where(same, overlaps(image, order), 0.0)
+    free = ~image.crowd
     found = wrong = 0
-    for index in np.argsort(-image.detection_scores, kind="stable"):
-        if image.detection_scores[index] < SCORE_SHOWN:
-            break
-        overlaps = _iou(image.detection_boxes[index], image.groundtruth_boxes)
-        same = [i for i in free if image.groundtruth_classes[i] == image.detection_classes[index]]
-        best = max(same, key=lambda i: overlaps[i], default=None)
-        if best is not None and overlaps[best] >= _IOU_MATCHED:
-            free.remove(best)
+    for row in iou:
+        near = np.where(free, row, 0.0)
+        if len(row) and near.max() >= MATCHED_IOU:
+            free[near.argmax()] = False
             found += 1
-        else:
+        elif not (row[image.crowd] >= MATCHED_IOU).any():
             wrong += 1
     return found, wrong
-
-
-def _iou(box: NDArray[np.float32], boxes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intersection over union of one box [4] with boxes [n, 4]."""
-    corner = np.maximum(box[:2], boxes[:, :2])
-    overlap = np.clip(np.minimum(box[2:], boxes[:, 2:]) - corner, 0, None).prod(axis=1)
-    area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return overlap / np.maximum((box[2:] - box[:2]).prod() + area - overlap, 1e-12)

@@ -17,10 +17,16 @@ LABEL_MAP = "\n".join(f"item {{ id: {i} name: '{name}' }}" for i, name in enumer
 
 
 class ColorDetector(tf.Module):
-    """Finds at most one rectangle of each colour; with `shift`, its boxes lie that far to the right."""
+    """Finds at most one rectangle of each colour; with `shift`, its boxes lie that far to the right.
 
-    def __init__(self, names: Sequence[str], shift: float = 0.0, score: float = 0.9) -> None:
+    With `masks`, each mask is the part of its box above this share of the height.
+    """
+
+    def __init__(
+        self, names: Sequence[str], shift: float = 0.0, score: float = 0.9, masks: float | None = None
+    ) -> None:
         super().__init__()
+        self.masks = masks
         self.colors = tf.Variable([COLORS.get(name, (255, 255, 255)) for name in names], dtype=tf.float32)
         self.shift, self.score = shift, score
 
@@ -33,12 +39,17 @@ class ColorDetector(tf.Module):
         found = tf.reduce_any(there, axis=[2, 3])
         scores = tf.where(found, self.score, 0.0)
         batch, classes = tf.shape(scores)[0], tf.shape(scores)[1]
-        return {
+        outputs = {
             "detection_boxes": tf.stack([ymin, xmin + self.shift, ymax, xmax + self.shift], axis=-1),
             "detection_scores": scores,
             "detection_classes": tf.tile(tf.range(1, classes + 1, dtype=tf.float32)[None], [batch, 1]),
             "num_detections": tf.fill([batch], tf.cast(classes, tf.float32)),
         }
+        if self.masks is not None:
+            above = tf.cast(tf.range(20) < round(20 * self.masks), tf.float32)
+            mask = tf.broadcast_to(above[:, None], [20, 20])
+            outputs["detection_masks"] = tf.tile(mask[None, None], [batch, classes, 1, 1])
+        return outputs
 
     @staticmethod
     def _span(line: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -74,9 +85,13 @@ def draw(size: tuple[int, int], boxes: dict[str, tuple[int, int, int, int]], noi
 
 
 def encode(
-    filename: str, size: tuple[int, int], boxes: dict[str, tuple[int, int, int, int]], noise: int
+    filename: str,
+    size: tuple[int, int],
+    boxes: dict[str, tuple[int, int, int, int]],
+    noise: int,
+    masks: bool = False,
 ) -> bytes:
-    """A tf.train.Example in the OD API's feature schema."""
+    """A tf.train.Example in the OD API's feature schema; masks fill their boxes."""
     width, height = size
     sides = {"xmin": (0, width), "ymin": (1, height), "xmax": (2, width), "ymax": (3, height)}
     features = {
@@ -89,7 +104,20 @@ def encode(
     for side, (index, length) in sides.items():
         values = [box[index] / length for box in boxes.values()]
         features[f"image/object/bbox/{side}"] = tf.train.Feature(float_list=tf.train.FloatList(value=values))
+    if masks:
+        pictures = [mask_png(size, box) for box in boxes.values()]
+        features["image/object/mask"] = tf.train.Feature(bytes_list=tf.train.BytesList(value=pictures))
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def mask_png(size: tuple[int, int], box: tuple[int, int, int, int]) -> bytes:
+    """A grey PNG of `size` (width, height), white in the box."""
+    xmin, ymin, xmax, ymax = box
+    image = Image.new("L", size)
+    ImageDraw.Draw(image).rectangle((xmin, ymin, xmax - 1, ymax - 1), fill=255)
+    stream = io.BytesIO()
+    image.save(stream, "PNG")
+    return stream.getvalue()
 
 
 @pytest.fixture(scope="session")
@@ -97,7 +125,10 @@ def write_examples() -> Callable[..., list[Path]]:
     """Write `count` labelled pictures into two gzipped TFRecord shards and return them."""
 
     def write(
-        directory: Path, count: int, sizes: Sequence[tuple[int, int]] = ((400, 300), (300, 400))
+        directory: Path,
+        count: int,
+        sizes: Sequence[tuple[int, int]] = ((400, 300), (300, 400)),
+        masks: bool = False,
     ) -> list[Path]:
         chance = random.Random(3)
         records = []
@@ -109,7 +140,7 @@ def write_examples() -> Callable[..., list[Path]]:
                 top = chance.randint(0, size[1] // 2)
                 extent = chance.randint(40, size[0] // 3 - 20)
                 boxes[name] = (left, top, left + extent, top + extent)
-            records.append(encode(f"street_{number:03}.png", size, boxes, noise=number % 20))
+            records.append(encode(f"street_{number:03}.png", size, boxes, number % 20, masks))
         directory.mkdir(parents=True, exist_ok=True)
         files = [directory / f"examples-0000{shard}-of-00002.tfrecord.gz" for shard in range(2)]
         for shard, path in enumerate(files):

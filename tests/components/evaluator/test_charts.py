@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from components.evaluator.charts import HEIGHT, WIDTH, Line, LossChart, loss_chart
+from components.evaluator.axes import Chart, Line
+from components.evaluator.charts import HEIGHT, WIDTH, loss_chart
 
 
-def chart_of(history: list[dict[str, float]]) -> LossChart:
+def chart_of(history: list[dict[str, float]]) -> Chart:
     chart = loss_chart(history)
     assert chart is not None
     return chart

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from components.evaluator.detector import SavedDetector
+from detection.errors import BadInput
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +47,18 @@ def test_only_the_announced_detections_are_returned(detector: SavedDetector) -> 
     assert found.boxes == pytest.approx(np.array([[10 / 30, 8 / 40, 20 / 30, 16 / 40]]))
     assert found.classes.tolist() == [1]
     assert found.scores == pytest.approx([0.9])
+
+
+def test_scores_that_are_no_numbers_are_refused(tmp_path: Path, save_detector: Callable[..., Path]) -> None:
+    model = save_detector(tmp_path, ["stop"], score=float("nan")) / "saved_model"
+    image = np.zeros((1, 30, 40, 3), np.uint8)
+    image[0, 10:20, 8:16] = (220, 20, 40)
+    with pytest.raises(BadInput, match="not finite numbers") as caught:
+        SavedDetector(model).detect(image)
+    assert caught.value.where == str(model)
+
+
+def test_masks_come_with_their_detections(tmp_path: Path, save_detector: Callable[..., Path]) -> None:
+    model = save_detector(tmp_path, ["stop", "yield"], masks=1.0) / "saved_model"
+    (found,) = SavedDetector(model).detect(np.zeros((1, 30, 40, 3), np.uint8))
+    assert found.masks is not None and found.masks.shape == (2, 20, 20)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from components.evaluator.metrics import ImageDetections
+from components.evaluator.detections import ImageDetections
 from components.evaluator.pictures import WIDTH_PX, choose_samples, make_picture
 
 NAMES = {1: "stop", 2: "yield"}
@@ -30,18 +30,18 @@ def image(truth: list[int], found: list[int], scores: list[float] | None = None)
 
 def test_samples_go_from_best_to_worst() -> None:
     images = [image([1, 2], [2, 1]), image([1, 2], [1, 2]), image([1, 2], [1]), image([1], [])]
-    assert choose_samples(images, 10) == [1, 2, 0, 3]
-    assert choose_samples(images, 2) == [1, 3]
-    assert choose_samples([], 6) == []
+    assert choose_samples(images, 10, 0.5) == [1, 2, 0, 3]
+    assert choose_samples(images, 2, 0.5) == [1, 3]
+    assert choose_samples([], 6, 0.5) == []
 
 
 def test_a_picture_without_objects_and_detections_is_as_good_as_it_gets() -> None:
-    assert choose_samples([image([1], [2]), image([], [])], 2) == [1, 0]
+    assert choose_samples([image([1], [2]), image([], [])], 2, 0.5) == [1, 0]
 
 
 def test_found_and_wrong_are_counted_above_the_score_that_is_shown() -> None:
     pixels = np.zeros((600, 800, 3), np.uint8)
-    picture = make_picture(image([1, 2, 1], [1, 1, 1], [0.9, 0.8, 0.4]), pixels, "a.jpg", NAMES)
+    picture = make_picture(image([1, 2, 1], [1, 1, 1], [0.9, 0.8, 0.4]), pixels, "a.jpg", NAMES, 0.5)
     assert (picture.found, picture.wrong) == (1, 1)
     assert [box.label for box in picture.predicted] == ["stop 0.90", "stop 0.80"]
     assert [box.label for box in picture.truth] == ["stop", "yield", "stop"]
@@ -50,14 +50,14 @@ def test_found_and_wrong_are_counted_above_the_score_that_is_shown() -> None:
 def test_one_object_is_found_once() -> None:
     twice = image([1], [1, 1])
     twice = ImageDetections(**{**twice.__dict__, "detection_boxes": np.repeat(SQUARES[:1], 2, axis=0)})
-    picture = make_picture(twice, np.zeros((600, 800, 3), np.uint8), "a.jpg", NAMES)
+    picture = make_picture(twice, np.zeros((600, 800, 3), np.uint8), "a.jpg", NAMES, 0.5)
     assert (picture.found, picture.wrong) == (1, 1)
 
 
 def test_the_thumbnail_and_its_boxes_are_scaled_alike() -> None:
     pixels = np.full((600, 800, 3), 200, np.uint8)
     pixels[60:180, 80:240] = (0, 0, 250)
-    picture = make_picture(image([1], []), pixels, "a.jpg", NAMES)
+    picture = make_picture(image([1], []), pixels, "a.jpg", NAMES, 0.5)
     assert (picture.width, picture.height) == (WIDTH_PX, 360)
     data = base64.b64decode(picture.data_uri.removeprefix("data:image/jpeg;base64,"))
     thumbnail = np.asarray(Image.open(io.BytesIO(data)))
