@@ -83,7 +83,7 @@ def augmentations_have_what_they_move(subject: Subject) -> Iterator[Problem]:
                     f"{field.rpartition('.')[2]} is set, but the data have no masks",
                     field,
                     "there is nothing to train or measure masks with",
-                    "remove it, or give data with masks",
+                    "remove it, or give data with masks and set data.masks: true",
                 )
     for step, field, message in steps_of(subject):
         for name in ("keypoint_flip_permutation", "keypoint_rot_permutation"):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 from components.config_validator.subject import Problem, Rule, Subject
+from detection.config.find_messages import find_messages
 
 _TINY_BATCH = 4
 _LARGE_BATCH = 32
@@ -26,7 +26,7 @@ def batch_norm_suits_the_batch(subject: Subject) -> Iterator[Problem]:
             field,
             f"statistics of {batch} picture{'s' * (batch > 1)} are noise: the model would serve worse than "
             "it trains. Here batch norm is frozen unless the detector's YAML says otherwise",
-            "leave train.train_batch_norm false",
+            "leave train.train_batch_norm out",
         )
     elif not trains and is_set and batch >= _LARGE_BATCH:
         yield Problem(
@@ -40,8 +40,9 @@ def batch_norm_suits_the_batch(subject: Subject) -> Iterator[Problem]:
 
 def batch_norm_numbers_are_usable(subject: Subject) -> Iterator[Problem]:
     """epsilon and decay are part of the model: other values compute something else from the same weights."""
-    original = dict(_batch_norms(subject.original.model, "model")) if subject.original is not None else {}
-    for field, norm in _batch_norms(subject.config.model, "model"):
+    before_it = subject.original.model if subject.original is not None else None
+    original = {} if before_it is None else dict(find_messages("BatchNorm", before_it, "model"))
+    for field, norm in find_messages("BatchNorm", subject.config.model, "model"):
         before = original.get(field)
         if not norm.epsilon > 0.0:
             yield Problem(
@@ -80,7 +81,7 @@ def batch_norm_numbers_are_usable(subject: Subject) -> Iterator[Problem]:
 def _switch(subject: Subject) -> tuple[str, bool, bool] | None:
     """The field that says whether batch norm trains, whether it does, and whether the config says so."""
     if subject.ssd is not None:
-        norms = [norm for _, norm in _batch_norms(subject.ssd.feature_extractor, "")]
+        norms = [norm for _, norm in find_messages("BatchNorm", subject.ssd.feature_extractor, "")]
         trains = not subject.ssd.freeze_batchnorm and all(norm.train for norm in norms)
         return "model.ssd.freeze_batchnorm", trains, subject.ssd.freeze_batchnorm
     if subject.faster_rcnn is not None:
@@ -90,22 +91,6 @@ def _switch(subject: Subject) -> tuple[str, bool, bool] | None:
     return None
 
 
-def _batch_norms(message: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Every BatchNorm in a proto, with its dotted path; the elements of repeated blocks with their index."""
-    for field, value in message.ListFields():
-        if field.message_type is None or field.message_type.GetOptions().map_entry:
-            continue
-        at = f"{path}.{field.name}"
-        elements = (
-            [(f"{at}[{i}]", one) for i, one in enumerate(value)] if field.is_repeated else [(at, value)]
-        )
-        for place, element in elements:
-            if field.message_type.name == "BatchNorm":
-                yield place, element
-            else:
-                yield from _batch_norms(element, place)
-
-
 RULES = (
     Rule(
         "CFG051",
@@ -113,7 +98,7 @@ RULES = (
         batch_norm_suits_the_batch,
         ("info",),
         "batch_size: 2  # and no freeze_batchnorm: true",
-        "Keep batch norm frozen below 8 pictures a step, as training does by itself.",
+        "Keep batch norm frozen below 16 pictures a step, as training does by itself.",
     ),
     Rule(
         "CFG052",

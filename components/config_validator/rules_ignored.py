@@ -30,9 +30,8 @@ _QUEUES = (
     "summarize_gradients",
 )
 # Settings that changed what TF1 learned, with the value that changes nothing, by block.
-_LEARNED = {
+_LEARNED: dict[str, dict[str, tuple[int, ...]]] = {
     "train_config": {
-        "bias_grad_multiplier": (0, 1),
         "merge_multiple_label_boxes": (0,),
         "use_multiclass_scores": (0,),
     },

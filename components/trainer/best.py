@@ -1,27 +1,31 @@
-"""The weights with the lowest evaluation loss so far, beside the checkpoints of the training."""
+"""The weights of the best validation so far, beside the checkpoints of the training."""
 
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from components.trainer.files import whole_checkpoint
+from components.trainer.files import keep_checkpoints, whole_checkpoint
+from components.trainer.options import BestBy
 
 
-def best_step(history: Sequence[dict[str, float]]) -> int | None:
-    """The step of the row with the lowest finite eval_loss, the first of equals; None without any."""
-    rows = [row for row in history if math.isfinite(row.get("eval_loss", math.nan))]
-    return int(min(rows, key=lambda row: row["eval_loss"])["step"]) if rows else None
+def best_step(history: Sequence[dict[str, float]], by: BestBy = "loss") -> int | None:
+    """The step of the row with the best finite validation, the first of equals; None without any.
+
+    The best is the lowest loss, or the highest of the metrics.
+    """
+    key, sign = f"eval_{by}", 1 if by == "loss" else -1
+    rows = [row for row in history if math.isfinite(row.get(key, math.nan))]
+    return int(min(rows, key=lambda row: sign * row[key])["step"]) if rows else None
 
 
-def gained_nothing(history: Sequence[dict[str, float]], patience: int | None) -> bool:
-    """Whether the last `patience` evaluations brought no eval_loss below the one before; never for None."""
-    best = best_step(history) or 0
+def gained_nothing(history: Sequence[dict[str, float]], patience: int | None, by: BestBy = "loss") -> bool:
+    """Whether the last `patience` validations brought nothing better than the one before; never for None."""
+    best = best_step(history, by) or 0
     return (
         patience is not None and sum("eval_loss" in row and row["step"] > best for row in history) >= patience
     )
@@ -50,12 +54,7 @@ class BestWeights:
 
     def keep_only(self, *steps: int | None) -> None:
         """Removes the files of all other steps."""
-        names = {f"step-{step}" for step in steps}
-        for file in self._directory.glob("step-*"):
-            if file.is_dir():  # what a killed write leaves
-                shutil.rmtree(file)
-            elif file.name.partition(".")[0] not in names:
-                file.unlink()
+        keep_checkpoints(self._directory, {f"step-{step}" for step in steps})
 
     def _prefix(self, step: int) -> Path:
         return self._directory / f"step-{step}"

@@ -14,7 +14,11 @@ from components.types import ConvertedModel, DetectorModel, ResolvedConfig
 class TrainerSpec(types.ComponentSpec):
     """Inputs, outputs and execution properties of Trainer."""
 
-    PARAMETERS = {"train": ExecutionParameter(type=str), "export": ExecutionParameter(type=str)}
+    PARAMETERS = {
+        "train": ExecutionParameter(type=str),
+        "export": ExecutionParameter(type=str),
+        "triggered": ExecutionParameter(type=str),
+    }
     INPUTS = {
         "examples": ChannelParameter(type=standard_artifacts.Examples),
         "resolved_config": ChannelParameter(type=ResolvedConfig),
@@ -23,6 +27,7 @@ class TrainerSpec(types.ComponentSpec):
     OUTPUTS = {
         "model": ChannelParameter(type=DetectorModel),
         "model_run": ChannelParameter(type=standard_artifacts.ModelRun),
+        "hyper_parameters": ChannelParameter(type=standard_artifacts.HyperParameters),
     }
 
 
@@ -39,6 +44,7 @@ class Trainer(base_component.BaseComponent):
         converted_model: types.BaseChannel,
         train: str,
         export: str,
+        triggered: str,
     ) -> None:
         """Make the node.
 
@@ -48,6 +54,7 @@ class Trainer(base_component.BaseComponent):
           converted_model: the CheckpointConverter's ConvertedModel.
           train: JSON of TrainOptions.
           export: JSON of ExportOptions.
+          triggered: JSON list of the train options that the run's trigger set.
         """
         spec = TrainerSpec(
             examples=examples,
@@ -55,7 +62,9 @@ class Trainer(base_component.BaseComponent):
             converted_model=converted_model,
             train=train,
             export=export,
+            triggered=triggered,
             model=types.Channel(type=DetectorModel),
             model_run=types.Channel(type=standard_artifacts.ModelRun),
+            hyper_parameters=types.Channel(type=standard_artifacts.HyperParameters),
         )
         super().__init__(spec=spec)

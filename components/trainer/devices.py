@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
 from components.trainer.options import TrainOptions
 from detection.detector import Detector
+from detection.errors import BadInput, Failed
+
+_NO_GPU = ("", "none", "void", "-1", "NoDevFiles")  # values of the two environment variables that mean none
+_CUDA = (
+    "install TensorFlow's CUDA libraries (pip install 'upcycle[cuda]', that is tensorflow[and-cuda]), look "
+    "with nvidia-smi whether the driver works, and see that CUDA_VISIBLE_DEVICES does not hide the GPU"
+)
 
 
 @dataclass(frozen=True)
@@ -18,21 +30,147 @@ class Devices:
     Attributes:
       strategy: TensorFlow's own, for one replica or several.
       description: in words, for people.
+      jit_compile: what the options say of XLA; None leaves it to the devices.
+      capabilities: compute capability of each GPU; none on the processor.
     """
 
     strategy: tf.distribute.Strategy
     description: str
-    jit_compile: bool
+    jit_compile: bool | None
+    capabilities: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def replicas(self) -> int:
+        """How many copies of the model share a batch."""
+        return self.strategy.num_replicas_in_sync
 
     def scope(self) -> AbstractContextManager[None]:
         """Variables are made in it."""
         return self.strategy.scope()
 
     def compiles(self, detector: Detector) -> bool:
-        """Whether XLA compiles the training step of `detector`."""
-        return self.jit_compile and detector.supports_jit
+        """Whether XLA compiles the training step of `detector`.
+
+        It does not reach over devices, and on a processor the compiled step is several times slower.
+        """
+        wanted = bool(self.capabilities) if self.jit_compile is None else self.jit_compile
+        return wanted and detector.supports_jit and self.replicas == 1
 
 
 def select_devices(options: TrainOptions) -> Devices:
-    """The devices that `options` ask for and the machine has."""
-    return Devices(tf.distribute.get_strategy(), "CPU", bool(options.jit_compile))
+    """The devices that `options` ask for and the machine has; call it before TensorFlow computes anything.
+
+    Raises:
+      BadInput: there are not as many GPUs, or none that TensorFlow can use where there should be one; or
+        TF_CONFIG names several machines.
+      Failed: this process has begun to use a GPU that it should not.
+    """
+    check_cluster(os.environ)
+    gpus = choose_gpus(options, tf.config.list_physical_devices("GPU"), asked_for_gpu(os.environ))
+    try:
+        tf.config.set_visible_devices(gpus, "GPU")
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError as error:
+        raise Failed(
+            f"TensorFlow can no longer choose its devices: {error}",
+            "train.device",
+            "train in a process of its own, as run_node does",
+        ) from error
+    if options.jit_compile and len(gpus) > 1:
+        raise BadInput(
+            f"XLA compiles a step for one device, and this one runs on {len(gpus)}",
+            "train.jit_compile",
+            "leave it out, or set train.gpus to 1",
+        )
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    strategy = tf.distribute.get_strategy()
+    if len(gpus) > 1:
+        strategy = tf.distribute.MirroredStrategy([f"GPU:{index}" for index in range(len(gpus))])
+    return Devices(
+        strategy=strategy,
+        description=describe(details),
+        jit_compile=options.jit_compile,
+        capabilities=tuple(detail.get("compute_capability", (0, 0)) for detail in details),
+    )
+
+
+def check_cluster(environment: Mapping[str, str]) -> None:
+    """That TF_CONFIG, if `environment` has it, names one machine.
+
+    Raises:
+      BadInput: it names several, which a training here does not run on.
+    """
+    try:
+        cluster = json.loads(environment.get("TF_CONFIG") or "{}").get("cluster", {})
+        machines = sum(len(addresses) for addresses in cluster.values())
+    except (AttributeError, TypeError, ValueError) as error:
+        raise BadInput(
+            f"it is no description of a cluster: {error}", "TF_CONFIG", "unset it, or correct it"
+        ) from error
+    if machines > 1:
+        raise BadInput(
+            f"a training runs on one machine, and the cluster has {machines}",
+            "TF_CONFIG",
+            "unset it; the GPUs of one machine share a batch by themselves",
+        )
+
+
+def choose_gpus(
+    options: TrainOptions, found: Sequence[tf.config.PhysicalDevice], sign: str | None
+) -> list[tf.config.PhysicalDevice]:
+    """Which of the GPUs that TensorFlow has found to train on.
+
+    Args:
+      options: `device` and `gpus`.
+      found: GPUs.
+      sign: what shows that there should be a GPU; None for a machine without.
+    """
+    if options.device == "cpu":
+        if options.gpus is not None:
+            raise BadInput(
+                f"{options.gpus} GPUs are asked for, and none", "train.gpus", "leave it out with device: cpu"
+            )
+        return []
+    asked = options.device == "gpu" or options.gpus is not None
+    if not found and (asked or sign):
+        why = f": {sign}" if sign else ""
+        raise BadInput(
+            f"TensorFlow finds no GPU{why}",
+            "train.device",
+            f"{_CUDA}; or set train.device to cpu to train without",
+        )
+    if options.gpus is not None and options.gpus > len(found):
+        raise BadInput(
+            f"{options.gpus} GPUs are asked for, and TensorFlow finds {len(found)}",
+            "train.gpus",
+            f"set it to {len(found)} at most, or see that CUDA_VISIBLE_DEVICES does not hide the others",
+        )
+    return list(found)[: options.gpus]
+
+
+def asked_for_gpu(environment: Mapping[str, str], root: Path = Path("/")) -> str | None:
+    """What shows that this machine has an NVIDIA GPU, or should have one; None where nothing does.
+
+    Args:
+      environment: CUDA_VISIBLE_DEVICES decides, if it is there; NVIDIA_VISIBLE_DEVICES asks a container's
+        runtime for GPUs.
+      root: of the file system, where the driver shows its devices.
+    """
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return None if visible in _NO_GPU else f"CUDA_VISIBLE_DEVICES is {visible}"
+    for path in (root / "dev/nvidia0", root / "proc/driver/nvidia/gpus"):
+        if path.exists():
+            return f"there is {path}"
+    requested = environment.get("NVIDIA_VISIBLE_DEVICES", "")
+    return None if requested in _NO_GPU else f"NVIDIA_VISIBLE_DEVICES is {requested}"
+
+
+def describe(details: Sequence[Mapping[str, Any]]) -> str:
+    """GPUs in words, from what get_device_details says of each; without any, the processor."""
+    if not details:
+        return "CPU"
+    names = [detail.get("device_name", "of unknown kind") for detail in details]
+    different = sorted(set(names))
+    return f"{len(names)} GPU{'s' if len(names) > 1 else ''} ({', '.join(different)})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,8 +14,10 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from components.trainer.fit import train
+from components.trainer.hyper_parameters import HYPER_PARAMETERS_FILE
 from components.trainer.job import TrainingPaths
 from components.trainer.options import ExportOptions, TrainOptions
+from components.trainer.state import discard
 from detection.config.pipeline_config import read_pipeline_config
 from detection.errors import BadInput, Failed
 
@@ -22,7 +25,11 @@ Options = TypeVar("Options", bound=BaseModel)
 
 
 class Executor(base_executor.BaseExecutor):
-    """Trains on the split train; `model` gets the detector, `model_run` the TensorBoard events."""
+    """Trains on the split train.
+
+    `model` gets the detector, `model_run` the TensorBoard events, and `hyper_parameters` what it was trained
+    with, which lies beside the detector too.
+    """
 
     def Do(  # noqa: N802 (TFX's name)
         self,
@@ -32,6 +39,7 @@ class Executor(base_executor.BaseExecutor):
     ) -> None:
         """Train, or go on with a training of the same inputs that did not finish."""
         resolved_config = Path(artifact_utils.get_single_uri(input_dict["resolved_config"]))
+        model = Path(artifact_utils.get_single_uri(output_dict["model"]))
         work_dir = self._work_dir(input_dict, exec_properties["train"])
         train(
             read_pipeline_config(resolved_config / "pipeline.config"),
@@ -40,14 +48,17 @@ class Executor(base_executor.BaseExecutor):
                 train_files=_split_files(input_dict["examples"], "train"),
                 eval_files=_split_files(input_dict["examples"], "eval"),
                 label_map=resolved_config / "label_map.pbtxt",
-                out=Path(artifact_utils.get_single_uri(output_dict["model"])),
+                out=model,
                 work=work_dir,
                 logs=Path(artifact_utils.get_single_uri(output_dict["model_run"])),
             ),
             _parse(TrainOptions, exec_properties["train"], "train"),
             _parse(ExportOptions, exec_properties["export"], "export"),
+            json.loads(exec_properties["triggered"]),
         )
-        shutil.rmtree(work_dir)
+        found = Path(artifact_utils.get_single_uri(output_dict["hyper_parameters"]))
+        shutil.copyfile(model / HYPER_PARAMETERS_FILE, found / HYPER_PARAMETERS_FILE)
+        discard(work_dir)
 
     def _work_dir(self, input_dict: dict[str, list[types.Artifact]], options: str) -> Path:
         """A directory of the node that every attempt with these inputs finds again.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,17 +12,29 @@ import tensorflow as tf
 from google.protobuf.message import Message
 
 from components.trainer.dataset import (
+    MAX_BOXES,
     NamedBatch,
-    count_examples,
     make_eval_dataset,
     make_training_dataset,
     read_source_ids,
 )
 from components.trainer.options import ExportOptions, TrainOptions
+from components.trainer.record_checks import Records, examine_records, wanted_records
 from detection.augment import Augmentations, build_augmentations
 from detection.config.pipeline_config import format_pipeline_config
 from detection.detector import Detector
 from detection.errors import BadInput
+
+# Options that a training can go on with changed: how it is computed, and how often it is saved.
+_NOT_THE_RESULT = {
+    "accumulate",
+    "halve_batch",
+    "device",
+    "gpus",
+    "checkpoint_every_steps",
+    "checkpoint_every_minutes",
+    "checkpoints_kept",
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +72,10 @@ class TrainingJob:
       export: the YAML's `export:` section.
       steps, batch_size: from `options`, else from the config.
       train_images, eval_images: records in the files.
+      train_objects, eval_objects: number of objects in them by class id.
+      train_masks, eval_masks: whether the model learns masks and the records have them.
       augmentations: of the config, unless `options` turn them off.
+      triggered: names of the options that the run's trigger set.
     """
 
     config: Message
@@ -71,7 +86,12 @@ class TrainingJob:
     batch_size: int
     train_images: int
     eval_images: int
+    train_objects: Mapping[int, int]
+    eval_objects: Mapping[int, int]
+    train_masks: bool
+    eval_masks: bool
     augmentations: Augmentations
+    triggered: frozenset[str] = frozenset()
 
     def training_batches(self, detector: Detector, start_step: int = 0) -> tf.data.Dataset:
         """The batches that follow `start_step` steps, without end; see make_training_dataset."""
@@ -83,12 +103,18 @@ class TrainingJob:
             augmentations=self.augmentations,
             num_examples=self.train_images,
             start_step=start_step,
+            masks=self.train_masks,
         )
 
     def validation_batches(self, detector: Detector) -> tf.data.Dataset:
-        """The split eval once, in file order; see make_eval_dataset."""
+        """The split eval in file order, its first `eval_images` where set; see make_eval_dataset."""
+        wanted = min(self.options.eval_images or self.eval_images, self.eval_images)
         return make_eval_dataset(
-            self.paths.eval_files, detector.preprocess, self.batch_size, num_examples=self.eval_images
+            self.paths.eval_files,
+            detector.preprocess,
+            self.batch_size,
+            num_examples=wanted,
+            masks=self.eval_masks,
         )
 
     def named_batch(self, detector: Detector, step: int) -> NamedBatch:
@@ -117,7 +143,8 @@ class TrainingJob:
         digest = hashlib.sha256()
         facts = {
             "config": format_pipeline_config(self.config),
-            "options": self.options.model_dump(mode="json"),
+            "options": self.options.model_dump(mode="json", exclude=_NOT_THE_RESULT),
+            "batch_norm_held": self.options.train_batch_norm is None and self.options.in_parts,
             "train_files": [[file.name, file.stat().st_size] for file in sorted(self.paths.train_files)],
         }
         digest.update(json.dumps(facts, sort_keys=True).encode())
@@ -127,7 +154,11 @@ class TrainingJob:
 
 
 def make_job(
-    config: Message, paths: TrainingPaths, options: TrainOptions, export: ExportOptions
+    config: Message,
+    paths: TrainingPaths,
+    options: TrainOptions,
+    export: ExportOptions,
+    triggered: Collection[str] = (),
 ) -> TrainingJob:
     """The training that config, options and data make.
 
@@ -140,11 +171,34 @@ def make_job(
         raise BadInput(
             "the number of steps is not set", "train_config.num_steps", "set it, or train.steps in the YAML"
         )
+    late = max((entry.step for entry in options.unfreeze), default=0)
+    if late >= steps:
+        raise BadInput(
+            f"blocks would start to train after {late} steps, and there are {steps}",
+            "train.unfreeze",
+            f"give a step below {steps}",
+        )
     if options.keep == "best" and not paths.eval_files:
         raise BadInput(
             "there is no validation to find the best step by",
             "train.keep",
             "give evaluation data, or set train.keep to last",
+        )
+    augmentations = train_config.data_augmentation_options if options.augment else []
+    wanted = wanted_records(config.model, augmentations)
+    train = examine_records(paths.train_files, wanted)
+    evaluation = examine_records(paths.eval_files, wanted) if paths.eval_files else Records()
+    if not train.objects:
+        raise BadInput(
+            "there is no object in the training data",
+            ", ".join(map(str, paths.train_files)),
+            "check the data section of the detector's YAML and the quarantine report",
+        )
+    if train.crowded:
+        print(
+            f"{len(train.crowded)} images have more than {MAX_BOXES} objects, such as {train.crowded[0]}: "
+            f"training takes the first {MAX_BOXES} of each",
+            flush=True,
         )
     return TrainingJob(
         config=config,
@@ -153,7 +207,12 @@ def make_job(
         export=export,
         steps=steps,
         batch_size=options.batch_size or train_config.batch_size,
-        train_images=count_examples(paths.train_files),
-        eval_images=count_examples(paths.eval_files) if paths.eval_files else 0,
-        augmentations=build_augmentations(train_config.data_augmentation_options if options.augment else []),
+        train_images=train.images,
+        eval_images=evaluation.images,
+        train_objects=train.by_class,
+        eval_objects=evaluation.by_class,
+        train_masks=train.masks,
+        eval_masks=evaluation.masks,
+        augmentations=build_augmentations(augmentations),
+        triggered=frozenset(triggered),
     )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Block = Literal["backbone", "feature_maps", "fpn", "rpn", "box_head", "class_head", "masks"]
+BestBy = Literal["loss", "mAP", "mAP_50", "mAP_75"]
 
 
 class _Section(BaseModel):
@@ -16,7 +17,7 @@ class _Section(BaseModel):
 class Unfreezing(_Section):
     """Blocks that stay as they are before a step."""
 
-    step: int = Field(ge=1, description="the first step that trains them")
+    step: int = Field(ge=1, description="how many steps are done before they train")
     blocks: list[Block] = Field(min_length=1, description="parts of the model, as the conversion names them")
 
 
@@ -48,6 +49,12 @@ class SweepOptions(_Section):
     )
     apply: bool = Field(default=True, description="whether the best trial's settings are used")
 
+    @model_validator(mode="after")
+    def _tries_something(self) -> SweepOptions:
+        if not (self.learning_rate or self.batch_size or self.optimizer or self.restored_rate):
+            raise ValueError("a list of values to try is missing, for example learning_rate: [0.001, 0.004]")
+        return self
+
 
 class TrainOptions(_Section):
     """How to fine-tune. What is left out comes from pipeline.config."""
@@ -67,17 +74,15 @@ class TrainOptions(_Section):
     )
     freeze: list[str] = Field(default_factory=list, description="patterns of TF1 names that don't train")
     restored_rate: float = Field(
-        default=0.3,
+        default=0.5,
         gt=0,
         le=1,
-        description="part of the learning rate for what keeps its weights, beside fresh blocks",
+        description="part of the learning rate for restored weights, where others start fresh",
     )
     block_rates: dict[Block, Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict, description="part of the learning rate by block, in place of `restored_rate`"
     )
-    unfreeze: list[Unfreezing] = Field(
-        default_factory=list, description="blocks that start to train at a later step"
-    )
+    unfreeze: list[Unfreezing] = Field(default_factory=list, description="blocks that start to train later")
     keep_old_classes: float | None = Field(
         default=None,
         gt=0,
@@ -121,9 +126,7 @@ class TrainOptions(_Section):
     keep: Literal["last", "best"] = Field(
         default="last", description="which step's model is exported; best: of the best validation"
     )
-    best_by: Literal["loss", "mAP", "mAP_50", "mAP_75"] = Field(
-        default="loss", description="what the best validation is measured by"
-    )
+    best_by: BestBy = Field(default="loss", description="what the best validation is measured by")
     stop_after_evals_without_gain: int | None = Field(
         default=None, ge=1, description="validations in a row, none better, that end the training"
     )
@@ -150,9 +153,15 @@ class TrainOptions(_Section):
         search = self.lr_search
         if search and search.min_rate >= search.max_rate:
             raise ValueError("lr_search.min_rate must be less than max_rate")
-        if self.batch_size and self.batch_size % self.accumulate:
+        batch_sizes = [self.batch_size or 0, *(self.sweep.batch_size if self.sweep else [])]
+        if any(size % self.accumulate for size in batch_sizes):
             raise ValueError("batch_size must be a multiple of accumulate")
         return self
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether a batch is computed in parts, or will be if memory runs out."""
+        return self.accumulate > 1 or self.halve_batch
 
 
 class ExportOptions(_Section):

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 
 class LearningRateCurve(BaseModel):
-    """What a learning rate range test found: the loss at each rate, in the order of the steps.
+    """What a learning rate range test found: the smoothed loss at each rate, in the order of the steps.
 
     `suggestion` is None where no rate lowered the loss; `applied` says whether the training used it.
     """

@@ -1,11 +1,13 @@
 """Learning-rate schedules with the OD API's definitions (object_detection/utils/learning_schedules.py).
 
-Step 0 is the first update. All arithmetic is float32, as in the original.
+Step 0 is the first update. Arithmetic has the original's precision and order: float32, but for the rates of a
+manual schedule, which the original computes in Python. So the rates are the original's to the last bit.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import tensorflow as tf
 from google.protobuf.message import Message
@@ -16,7 +18,15 @@ from detection.config.architectures import WARMUP_START
 from detection.errors import BadInput
 
 
-class Constant(LearningRateSchedule):
+class Schedule(LearningRateSchedule):
+    """A schedule whose attributes are all of its numbers."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Its numbers by name."""
+        return dict(vars(self))
+
+
+class Constant(Schedule):
     """The same rate at every step, after a linear warmup if `warmup_steps` > 0."""
 
     def __init__(self, rate: float, warmup_steps: int = 0) -> None:
@@ -29,7 +39,7 @@ class Constant(LearningRateSchedule):
         return _with_warmup(step, rate, self.rate, self.rate * WARMUP_START, self.warmup_steps)
 
 
-class ExponentialDecay(LearningRateSchedule):
+class ExponentialDecay(Schedule):
     """rate * factor^((step - burnin_steps) / decay_steps), not below `min_rate`; `burnin_rate` before."""
 
     def __init__(
@@ -53,7 +63,7 @@ class ExponentialDecay(LearningRateSchedule):
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """Rate float32 [] at integer step []."""
-        periods = (tf.cast(step, tf.float32) - float(self.burnin_steps)) / float(self.decay_steps)
+        periods = tf.cast(tf.cast(step, tf.int64) - self.burnin_steps, tf.float32) / float(self.decay_steps)
         if self.staircase:
             periods = tf.floor(periods)
         decayed = self.rate * tf.pow(tf.constant(self.decay_factor, tf.float32), periods)
@@ -61,7 +71,7 @@ class ExponentialDecay(LearningRateSchedule):
         return tf.maximum(tf.where(in_burnin, self.burnin_rate, decayed), self.min_rate)
 
 
-class ManualStep(LearningRateSchedule):
+class ManualStep(Schedule):
     """rates[i] from step boundaries[i - 1] on; with `warmup`, linear from rates[0] to rates[1] before."""
 
     def __init__(self, boundaries: list[int], rates: list[float], *, warmup: bool = False) -> None:
@@ -73,13 +83,14 @@ class ManualStep(LearningRateSchedule):
         """Rate float32 [] at integer step []."""
         step = tf.cast(step, tf.int64)
         passed = tf.reduce_sum(tf.cast(step >= tf.constant(self.boundaries, tf.int64), tf.int32))
-        rate = tf.gather(tf.constant(self.rates, tf.float32), passed)
-        if not (self.warmup and self.boundaries):
-            return rate
-        return _with_warmup(step, rate, self.rates[1], self.rates[0], self.boundaries[0])
+        rate = tf.gather(tf.constant(self.rates, tf.float64), passed)
+        if self.warmup:
+            slope = (self.rates[1] - self.rates[0]) / self.boundaries[0]
+            rate = tf.where(passed == 0, self.rates[0] + slope * tf.cast(step, tf.float64), rate)
+        return tf.cast(rate, tf.float32)
 
 
-class CosineDecay(LearningRateSchedule):
+class CosineDecay(Schedule):
     """Linear from `warmup_rate` to `rate`, held for `hold_steps`, then half a cosine to 0 at the end."""
 
     def __init__(
@@ -103,8 +114,8 @@ class CosineDecay(LearningRateSchedule):
         start = self.warmup_steps + self.hold_steps
         # max(1, .): a warmup as long as the training leaves no step to decay over.
         decay_steps = max(1, self.total_steps - start)
-        done = (tf.cast(step, tf.float32) - float(start)) / float(decay_steps)
-        rate = 0.5 * self.rate * (1.0 + tf.cos(math.pi * done))
+        past = tf.cast(step, tf.float32) - float(self.warmup_steps) - float(self.hold_steps)
+        rate = 0.5 * self.rate * (1.0 + tf.cos(math.pi * past / float(decay_steps)))
         if self.hold_steps > 0:
             rate = tf.where(step > start, rate, self.rate)
         rate = _with_warmup(step, rate, self.rate, self.warmup_rate, self.warmup_steps)

@@ -35,20 +35,34 @@ def shortages_named(config: Message, batch_size: int, places: Sequence[Path]) ->
     try:
         yield
     except (MemoryError, OSError, tf.errors.OpError) as error:
-        # TensorFlow has one class for both: what is in its text decides.
-        if getattr(error, "errno", None) in _DISK_ERRORS or _DISK_TEXT.search(str(error)):
+        if _is_disk_full(error):
             raise Failed(
                 "the disk is full",
                 "; ".join(f"{place}: {_free(place)}" for place in places),
                 "make room, or set UPCYCLE_HOME to a larger disk, and retry: "
                 "the training goes on from its last checkpoint",
             ) from error
-        out_of_memory = isinstance(error, MemoryError | tf.errors.ResourceExhaustedError)
-        if out_of_memory or _MEMORY_TEXT.search(str(error)):
-            raise BadInput(
-                f"out of memory{_wanted(error)}", _device(error), _fix(config, batch_size)
-            ) from error
+        if is_out_of_memory(error):
+            raise out_of_memory(error, config, batch_size) from error
         raise
+
+
+def out_of_memory(error: BaseException, config: Message, images: int) -> BadInput:
+    """What to change where `error` says that memory is too small for `images` at once."""
+    return BadInput(f"out of memory{_wanted(error)}", _device(error), _fix(config, images))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory, of the processor or a GPU, was too small, and not a disk."""
+    if _is_disk_full(error):
+        return False
+    exhausted = isinstance(error, MemoryError | tf.errors.ResourceExhaustedError)
+    return exhausted or bool(_MEMORY_TEXT.search(str(error)))
+
+
+def _is_disk_full(error: BaseException) -> bool:
+    # TensorFlow has one class for full disks and full memory: what is in its text decides.
+    return getattr(error, "errno", None) in _DISK_ERRORS or bool(_DISK_TEXT.search(str(error)))
 
 
 def _wanted(error: BaseException) -> str:
@@ -61,15 +75,15 @@ def _device(error: BaseException) -> str:
     return f"training, on {device[1]}" if device else "training"
 
 
-def _fix(config: Message, batch_size: int) -> str:
+def _fix(config: Message, images: int) -> str:
     kind = config.model.WhichOneof("model")
     resizer = str(getattr(config.model, kind).image_resizer) if kind else ""
     smaller = f"make the images smaller, image_resizer {{ {' '.join(resizer.split())} }}"
-    if batch_size == 1:
-        return f"{smaller}: the batch size is 1 already"
+    if images == 1:
+        return f"{smaller}: they are computed one by one already"
     return (
-        f"set train.batch_size to {batch_size // 2} (it is {batch_size}) and lower train.learning_rate "
-        f"with it, or {smaller}"
+        "set train.halve_batch to true, which computes a batch in parts; or set train.batch_size to "
+        f"{images // 2} (it is {images}) and lower train.learning_rate with it, or {smaller}"
     )
 
 

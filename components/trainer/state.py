@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Literal
 
 import keras
 import tensorflow as tf
 
 from components.trainer.averages import MovingAverages
 from components.trainer.best import BestWeights, best_step
-from components.trainer.files import whole_checkpoint
+from components.trainer.files import keep_checkpoints, whole_checkpoint
+from components.trainer.options import BestBy
 from detection.config.text_files import write_text
 from detection.errors import Failed
 
-_CHECKPOINTS_KEPT = 2
+_IDENTITY = "identity"
 
 HistoryRow = dict[str, float]
 
 
 class TrainingState:
-    """Checkpoints of one training under `directory`, the last two of them.
+    """The last checkpoints of one training under `directory`, and the weights of its best validation.
 
     The position in the data needs no state: it follows from seed and step. Dropout masks (in configs with
     use_dropout) are drawn anew after a resume; all else goes on as if nothing had happened.
@@ -35,7 +38,14 @@ class TrainingState:
       optimizer: built, its `iterations` is the step.
       identity: digest of everything that decides the result.
       averages: of the trained variables, if they are to be exported.
-      keep_best: whether the weights of the evaluation with the lowest loss are kept too.
+      keep: which step's weights load_exported takes.
+      best_by: what the best validation is measured by.
+      checkpoints_kept: how many checkpoints stay on the disk.
+
+    Attributes:
+      history: a row for each reporting interval and each validation, by step.
+      unreported: sum of each of the losses and other values of the steps since the last row; "steps" is
+        their number.
     """
 
     def __init__(
@@ -46,13 +56,18 @@ class TrainingState:
         identity: str,
         *,
         averages: MovingAverages | None = None,
-        keep_best: bool = False,
+        keep: Literal["last", "best"] = "last",
+        best_by: BestBy = "loss",
+        checkpoints_kept: int = 2,
     ) -> None:
         self._directory = directory
         self._optimizer = optimizer
         self.history: list[HistoryRow] = []
+        self.unreported: dict[str, float] = {}
         self._averages = averages
-        self._best = BestWeights(directory / "best", model.variables) if keep_best else None
+        self._keep = keep
+        self._best_by = best_by
+        self._best = BestWeights(directory / "best", model.variables)
         self._best_of_checkpoint: int | None = None
         self._open(identity)
         checkpoint = tf.train.Checkpoint(
@@ -61,70 +76,106 @@ class TrainingState:
             averages=[average.value for average in averages.averages] if averages else [],
         )
         self._manager = tf.train.CheckpointManager(
-            checkpoint, str(directory / "checkpoints"), max_to_keep=_CHECKPOINTS_KEPT, checkpoint_name="step"
+            checkpoint, str(self._checkpoints), max_to_keep=checkpoints_kept, checkpoint_name="step"
         )
 
     @property
     def step(self) -> int:
         """Number of updates done."""
-        return int(self._optimizer.iterations)
+        return int(self._optimizer.iterations.numpy())  # a copy on each device has no int()
+
+    @property
+    def finite_history(self) -> list[HistoryRow]:
+        """The history as a report can take it: values that are no number, or infinite, are left out."""
+        return [{name: value for name, value in row.items() if math.isfinite(value)} for row in self.history]
 
     def restore(self) -> int | None:
         """Loads the last checkpoint; returns its step, or None when there is none."""
+        self._tidy()
         if not self._manager.latest_checkpoint:
             return None
-        self._manager.checkpoint.restore(self._manager.latest_checkpoint).assert_consumed()
-        rows = json.loads(self._history_file.read_text())
-        self.history = [row for row in rows if row["step"] <= self.step]
+        self._restore_last()
+        record = json.loads(self._record_file(self.step).read_text())
+        self.history, self.unreported = record["history"], record["unreported"]
         self._checkpoint_written()
         return self.step
 
     def save(self) -> None:
         """Saves model, optimizer, step and history; a kill at any point leaves the one before usable."""
-        # History first: rows beyond the checkpoint's step are dropped by restore, missing ones would be lost.
-        write_text(json.dumps(self.history), self._history_file)
-        with whole_checkpoint(self._directory / "checkpoints" / f"step-{self.step}"):
-            self._manager.save(checkpoint_number=self.step)
+        step = self.step
+        with whole_checkpoint(self._checkpoints / f"step-{step}"):
+            # The record first: the manager lists a checkpoint once all its files are there.
+            write_text(
+                json.dumps({"history": self.history, "unreported": self.unreported}), self._record_file(step)
+            )
+            self._manager.save(checkpoint_number=step)
+        self._tidy()
         self._checkpoint_written()
 
     def save_best(self) -> None:
-        """Saves what would be exported of this step if the history's last row, an evaluation, is the best."""
-        if self._best and best_step(self.history) == self.step:
+        """Saves what would be exported of this step if the history's last row, a validation, is the best."""
+        if best_step(self.history, self._best_by) == self.step:
             with self._averages.in_place() if self._averages else nullcontext():
                 self._best.save(self.step)
             self._best.keep_only(self.step, self._best_of_checkpoint)
 
-    def load_exported(self) -> int:
-        """Gives the model, for good, the weights to export, averages where they are kept; returns their step.
+    def load_last(self) -> int:
+        """Gives the model, for good, the last checkpoint's weights as they are exported; returns its step.
 
-        The best evaluation's where they are kept and an evaluation gave a number, else the present ones.
+        Those are the averages, where they are kept.
         """
-        best = best_step(self.history)
-        if self._best and best is not None:
-            self._best.load(best)
-            return best
+        self._restore_last()
         if self._averages:
-            self._averages.swap()
+            for average, variable in zip(self._averages.averages, self._averages.variables, strict=True):
+                variable.assign(average.value)
         return self.step
 
+    def load_best(self) -> int | None:
+        """Gives the model, for good, the best validation's weights as they are exported; returns its step.
+
+        None, and nothing is changed, if no validation gave a number.
+        """
+        best = best_step(self.history, self._best_by)
+        if best is not None:
+            self._best.load(best)
+        return best
+
+    def load_exported(self) -> int:
+        """load_best where the best is to be kept and there is one, else load_last; returns the step."""
+        best = self.load_best() if self._keep == "best" else None
+        return self.load_last() if best is None else best
+
+    def _restore_last(self) -> None:
+        self._manager.checkpoint.restore(self._manager.latest_checkpoint).assert_consumed()
+
+    def _tidy(self) -> None:
+        keep_checkpoints(self._checkpoints, {Path(prefix).name for prefix in self._manager.checkpoints})
+
     def _checkpoint_written(self) -> None:
-        self._best_of_checkpoint = best_step(self.history)
-        if self._best:
-            self._best.keep_only(self._best_of_checkpoint)
+        self._best_of_checkpoint = best_step(self.history, self._best_by)
+        self._best.keep_only(self._best_of_checkpoint)
 
     @property
-    def _history_file(self) -> Path:
-        return self._directory / "history.json"
+    def _checkpoints(self) -> Path:
+        return self._directory / "checkpoints"
+
+    def _record_file(self, step: int) -> Path:
+        return self._checkpoints / f"step-{step}.json"
 
     def _open(self, identity: str) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
-        identity_file = self._directory / "identity"
+        identity_file = self._directory / _IDENTITY
         if identity_file.exists() and identity_file.read_text() == identity:
             return
         for name in ("checkpoints", "best"):
             shutil.rmtree(self._directory / name, ignore_errors=True)
-        self._history_file.unlink(missing_ok=True)
         write_text(identity, identity_file)
+
+
+def discard(directory: Path) -> None:
+    """Removes a training's `directory`; if that is killed, the next training there starts over."""
+    (directory / _IDENTITY).unlink(missing_ok=True)
+    shutil.rmtree(directory)
 
 
 @contextmanager

@@ -1,21 +1,24 @@
-"""A detector as a Keras model that `fit` can train: losses, frozen variables, clipping."""
+"""A detector as a Keras model that `fit` can train: losses, frozen variables, clipping, divided batches."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
+from components.trainer.accumulation import sum_over_parts
 from components.trainer.averages import MovingAverages
+from components.trainer.distillation import Distillation
+from components.trainer.loss_scale import LossScale
+from components.trainer.replicas import apply_sums, summed, update_if
 from detection.detector import Detector
 from detection.errors import BadInput
 from detection.tf1.names import tf1_name
 
 Batch = tuple[tf.Tensor, dict[str, tf.Tensor]]
-
-_LOSSES = ("loss", "localization_loss", "classification_loss")
 
 
 def select_trained(
@@ -62,8 +65,22 @@ def _matching(names: Iterable[str], patterns: Sequence[str], where: str) -> set[
     return matching
 
 
+class Part(NamedTuple):
+    """What the losses of a part of a batch must know of the batch.
+
+    Attributes:
+      divisor: its `loss_divisor`, float32 scalar.
+      parts: how many equal ones it has.
+    """
+
+    divisor: tf.Tensor
+    parts: int
+
+
 class DetectorTrainer(keras.Model):
     """Wraps a detector for `fit`: one batch is (images [B, H, W, 3] preprocessed, groundtruth dict).
+
+    A batch that is divided, over replicas or into parts, gives the losses and gradients of the whole.
 
     Args:
       detector: the model to train.
@@ -71,6 +88,10 @@ class DetectorTrainer(keras.Model):
       clip_norm: global norm of the gradients is clipped to this; 0 means no clipping.
       regularize: whether the detector's regularization loss is part of the total.
       averages: of the trained variables, moved after each update.
+      distillation: from the TF1 model, whose loss is one more in training.
+      parts: into which each replica divides its images, to compute them one after the other.
+      loss_scale: for gradients that are computed in float16.
+      bias_multiplier: of the biases' gradients, before they are clipped.
     """
 
     def __init__(
@@ -81,6 +102,10 @@ class DetectorTrainer(keras.Model):
         clip_norm: float = 0.0,
         regularize: bool = True,
         averages: MovingAverages | None = None,
+        distillation: Distillation | None = None,
+        parts: int = 1,
+        loss_scale: LossScale | None = None,
+        bias_multiplier: float = 1.0,
     ) -> None:
         super().__init__(name="detector_trainer")
         self.detector = detector
@@ -88,7 +113,10 @@ class DetectorTrainer(keras.Model):
         self.clip_norm = clip_norm
         self.regularize = regularize
         self.averages = averages
-        self.eval_losses = [keras.metrics.Mean(name) for name in _LOSSES]
+        self.distillation = distillation
+        self.parts = parts
+        self.loss_scale = loss_scale
+        self.bias_multiplier = bias_multiplier
 
     def train_only(self, variables: Sequence[keras.Variable]) -> None:
         """From the next `fit` on these are trained, some of those that the optimizer was built for."""
@@ -100,50 +128,103 @@ class DetectorTrainer(keras.Model):
         """Raw predictions of the detector for images [B, H, W, 3]."""
         return self.detector(images, training=training)
 
+    # Nothing here or in the detector needs autograph, whose conversion would be a third of the tracing.
+    @tf.autograph.experimental.do_not_convert
     def train_step(self, data: Batch) -> dict[str, tf.Tensor]:
         """One update; returns the scalar losses, the rate used, and the gradients' norm.
 
         Where the loss or the norm is not finite nothing is updated, the step's number included; but batch
-        norm's statistics, if they train, have seen the batch.
+        norm's statistics, if they train, have seen the batch. A loss scale that was too large counts as a
+        step with a gradient of 0.
         """
-        losses, gradients = self.compute_gradients(*data)
+        losses, gradients = self._batch_gradients(*data)
         norm = tf.linalg.global_norm(gradients)
         if self.clip_norm > 0:
             gradients, _ = tf.clip_by_global_norm(gradients, self.clip_norm, use_norm=norm)
         rate = tf.convert_to_tensor(self.optimizer.learning_rate)
-
-        def update() -> tf.Tensor:
-            self.optimizer.apply(gradients, self.trained)
-            if self.averages:
-                self.averages.update()
-            return tf.constant(True)
-
         finite = tf.math.is_finite(losses["loss"]) & tf.math.is_finite(norm)
-        tf.cond(finite, update, lambda: tf.constant(False))
+        update_if(
+            finite, gradients, lambda own: apply_sums(self.optimizer, own, self.trained), self._after_update
+        )
+        if self.loss_scale:
+            overflow = self.loss_scale.is_too_large(losses["loss"], norm)
+            update_if(overflow, [], lambda _: None, self._after_overflow)
+            norm = tf.where(overflow, 0.0, norm)
         return {**losses, "learning_rate": rate, "gradient_norm": norm}
 
-    def compute_gradients(
+    def _after_update(self) -> None:
+        if self.averages:
+            self.averages.update()
+        if self.loss_scale:
+            self.loss_scale.grow()
+
+    def _after_overflow(self) -> None:
+        assert self.loss_scale is not None
+        self.loss_scale.shrink()
+        self.optimizer.iterations.assign_add(1)
+
+    def _batch_gradients(
         self, images: tf.Tensor, groundtruth: dict[str, tf.Tensor]
     ) -> tuple[dict[str, tf.Tensor], list[tf.Tensor | None]]:
-        """The scalar losses of a batch, `loss` their sum, and its gradient by each trained variable."""
+        """As compute_gradients, of the batch that all replicas have together."""
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        if replicas * self.parts == 1:
+            return self.compute_gradients(images, groundtruth)
+        divisor = summed(sum_over_parts(self.detector.loss_divisor, groundtruth, self.parts))
+        part = Part(divisor, replicas * self.parts)
+        losses, gradients = sum_over_parts(
+            lambda batch: self.compute_gradients(*batch, part), (images, groundtruth), self.parts
+        )
+        return summed(losses), summed(gradients)
+
+    def compute_gradients(
+        self, images: tf.Tensor, groundtruth: dict[str, tf.Tensor], part: Part | None = None
+    ) -> tuple[dict[str, tf.Tensor], list[tf.Tensor | None]]:
+        """The scalar losses of a batch, `loss` their sum, and its gradient by each trained variable.
+
+        With `part`, what these images add to a batch's.
+        """
+        scale = self.loss_scale.scale.value if self.loss_scale else 1.0
+        variables = [variable.value for variable in self.trained]
         # Watching only what is trained ends the backward pass at the first trained layer.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch([variable.value for variable in self.trained])
-            losses = self._detection_losses(images, groundtruth, training=True)
-        return losses, tape.gradient(losses["loss"], [variable.value for variable in self.trained])
+            tape.watch(variables)
+            losses = self._training_losses(images, groundtruth, part)
+            scaled = losses["loss"] * scale
+        gradients = tape.gradient(scaled, variables)
+        return losses, [
+            None if gradient is None else self._rescaled(gradient, variable)
+            for gradient, variable in zip(gradients, self.trained, strict=True)
+        ]
 
-    def test_step(self, data: Batch) -> dict[str, tf.Tensor]:
-        """The mean losses of the batches so far, weighted by their size; the model is not updated."""
-        images, groundtruth = data
-        losses = self._detection_losses(images, groundtruth, training=False)
-        for mean in self.eval_losses:
-            mean.update_state(losses[mean.name], sample_weight=tf.shape(images)[0])
-        return {mean.name: mean.result() for mean in self.eval_losses}
+    def _rescaled(self, gradient: tf.Tensor, variable: keras.Variable) -> tf.Tensor:
+        # Hundreds of products with 1 would be a part of the step.
+        if self.bias_multiplier != 1.0:
+            # The pattern of the OD API's trainer, which batch norm's offsets do not match.
+            is_bias = re.match(".*/biases", tf1_name(variable.path, self.detector.name))
+            gradient = gradient * self.bias_multiplier if is_bias else gradient
+        return gradient / self.loss_scale.scale.value if self.loss_scale else gradient
 
-    def _detection_losses(
-        self, images: tf.Tensor, groundtruth: dict[str, tf.Tensor], training: bool
+    def validate(self, data: Batch) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        """The scalar losses of a batch at inference, `loss` their sum, and its detections."""
+        losses, detections = self.detector.losses_and_detections(*data)
+        return self._summed(losses), detections
+
+    def _training_losses(
+        self, images: tf.Tensor, groundtruth: dict[str, tf.Tensor], part: Part | None
     ) -> dict[str, tf.Tensor]:
-        losses = dict(self.detector.compute_losses(images, groundtruth, training=training))
+        draw = self.optimizer.iterations.value
+        # not passed where there is none: a detector whose losses do not add up does not take it
+        whole = {} if part is None else {"divisor": part.divisor}
+        if self.distillation:
+            count = tf.shape(images)[0] * (1 if part is None else part.parts)
+            losses = self.distillation.compute_losses(images, groundtruth, draw=draw, images=count, **whole)
+        else:
+            losses = self.detector.compute_losses(images, groundtruth, training=True, draw=draw, **whole)
+        return self._summed(losses, 1.0 if part is None else 1.0 / part.parts)
+
+    def _summed(self, losses: dict[str, tf.Tensor], share: float = 1.0) -> dict[str, tf.Tensor]:
+        losses = dict(losses)
         if self.regularize:
-            losses["regularization_loss"] = self.detector.regularization_loss()
+            losses["regularization_loss"] = share * self.detector.regularization_loss()
         return {"loss": tf.add_n(list(losses.values())), **losses}

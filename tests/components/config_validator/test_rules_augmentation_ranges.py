@@ -106,6 +106,7 @@ def test_an_error_is_what_training_stops_at(config: Any, step: str, stops: bool)
     from google.protobuf import text_format
 
     from detection.augment import build_augmentations
+    from detection.augment_example import Example
     from detection.errors import BadInput
 
     config.train_config.ClearField("data_augmentation_options")
@@ -115,7 +116,7 @@ def test_an_error_is_what_training_stops_at(config: Any, step: str, stops: bool)
     for seed in range(20):  # some of a step's draws leave the picture as it is
         try:
             augmentations = build_augmentations(config.train_config.data_augmentation_options)
-            augmentations.apply(image, boxes, tf.constant([1]), tf.constant([seed, 1]))
+            augmentations.apply(Example(image, boxes, tf.constant([1])), tf.constant([seed, 1]))
         except (tf.errors.InvalidArgumentError, ValueError, BadInput):
             stopped = True
     assert stopped == stops

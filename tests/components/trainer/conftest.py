@@ -13,8 +13,8 @@ import pytest
 import tensorflow as tf
 
 from components.trainer.fit import train
-from components.trainer.job import TrainingPaths
-from components.trainer.options import TrainOptions
+from components.trainer.job import TrainingJob, TrainingPaths, make_job
+from components.trainer.options import ExportOptions, TrainOptions
 from components.trainer.results import TrainingResult
 from detection.builder import build_detector
 from detection.config.pipeline_config import parse_pipeline_config, write_pipeline_config
@@ -105,23 +105,27 @@ class Training:
     root: Path
     config: Any
 
+    def paths(self, out: Path, work_dir: Path | None = None) -> TrainingPaths:
+        """What a training into `out` reads and writes."""
+        return TrainingPaths(
+            converted=self.root / "converted",
+            train_files=[self.root / "train.tfrecord.gz"],
+            eval_files=[self.root / "eval.tfrecord.gz"],
+            label_map=self.root / "label_map.pbtxt",
+            out=out,
+            work=work_dir or out / "work",
+            logs=out / "logs",
+        )
+
+    def job(self, out: Path, options: TrainOptions) -> TrainingJob:
+        """The training into `out`, not yet begun."""
+        return make_job(self.config, self.paths(out), options, ExportOptions())
+
     def run(
         self, out: Path, options: TrainOptions | None = None, work_dir: Path | None = None
     ) -> TrainingResult:
         """Trains into `out`."""
-        return train(
-            self.config,
-            TrainingPaths(
-                converted=self.root / "converted",
-                train_files=[self.root / "train.tfrecord.gz"],
-                eval_files=[self.root / "eval.tfrecord.gz"],
-                label_map=self.root / "label_map.pbtxt",
-                out=out,
-                work=work_dir or out / "work",
-                logs=out / "logs",
-            ),
-            options or TrainOptions(),
-        )
+        return train(self.config, self.paths(out, work_dir), options or TrainOptions())
 
 
 @pytest.fixture(scope="session")

@@ -45,6 +45,28 @@ def test_patience_ends_with_the_evaluations_since_the_best(
     assert gained_nothing(history(*losses), patience) == stops
 
 
+def metrics(**values: tuple[float, ...]) -> list[dict[str, float]]:
+    """A row with a validation for each value; NaN: the metric is absent, as without any object."""
+    rows = zip(*values.values(), strict=True)
+    return [
+        {"step": step, "eval_loss": 1.0}
+        | {f"eval_{name}": value for name, value in zip(values, row, strict=True) if value == value}
+        for step, row in enumerate(rows, 1)
+    ]
+
+
+def test_best_by_a_metric_is_the_first_highest() -> None:
+    rows = metrics(mAP=(0.1, 0.3, 0.3, 0.2), mAP_50=(0.5, 0.4, 0.6, 0.6), mAP_75=(NAN, NAN, NAN, NAN))
+    assert [best_step(rows, by) for by in ("loss", "mAP", "mAP_50", "mAP_75")] == [1, 2, 3, None]
+
+
+def test_patience_by_a_metric() -> None:
+    rows = metrics(mAP=(0.1, 0.3, 0.3, 0.2), mAP_50=(0.5, 0.4, 0.6, 0.6), mAP_75=(NAN, NAN, NAN, NAN))
+    assert gained_nothing(rows, 2, "mAP") and not gained_nothing(rows, 3, "mAP")
+    assert gained_nothing(rows, 1, "mAP_50") and not gained_nothing(rows, 2, "mAP_50")
+    assert gained_nothing(rows, 4, "mAP_75")  # never any gain
+
+
 def test_weights_come_back_and_others_go(tmp_path: Path) -> None:
     variable = keras.Variable([1.0, 2.0])
     best = BestWeights(tmp_path / "best", [variable])

@@ -12,14 +12,14 @@ from google.protobuf import text_format
 
 from components.trainer.dataset import (
     MAX_BOXES,
-    count_examples,
     make_eval_dataset,
     make_training_dataset,
     pad_groundtruth,
 )
+from components.trainer.records import decode_example
 from detection.augment import Augmentations, build_augmentations
+from detection.augment_example import Example
 from detection.config import protos
-from detection.errors import BadInput
 from detection.preprocess import FixedShapeResizer, normalize
 
 EXAMPLES = 7
@@ -62,6 +62,30 @@ def files(tmp_path: Path) -> list[Path]:
     return [path for path, _ in shards]
 
 
+@pytest.fixture
+def masked_file(tmp_path: Path) -> Path:
+    """Three dark images of 20x40 pixels with 0, 1 and 2 squares of 10x10, each with its mask."""
+    path = tmp_path / "masks.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for count in range(3):
+            image = np.full((20, 40, 3), 20, np.uint8)
+            masks = np.zeros((count, 20, 40, 1), np.uint8)
+            written = tf.train.Example()
+            feature = written.features.feature
+            for number, mask in enumerate(masks):
+                left = 5 + 20 * number
+                image[5:15, left : left + 10] = 200 + 50 * number
+                mask[5:15, left : left + 10] = 255 if number else 1
+                box = {"ymin": 5 / 20, "xmin": left / 40, "ymax": 15 / 20, "xmax": (left + 10) / 40}
+                for side, value in box.items():
+                    feature[f"image/object/bbox/{side}"].float_list.value.append(value)
+                feature["image/object/class/label"].int64_list.value.append(number + 1)
+                feature["image/object/mask"].bytes_list.value.append(tf.io.encode_png(mask).numpy())
+            feature["image/encoded"].bytes_list.value.append(tf.io.encode_png(image).numpy())
+            writer.write(written.SerializeToString())
+    return path
+
+
 def training(files: list[Path], start_step: int = 0, seed: int = 1, augment: str = "") -> tf.data.Dataset:
     options = text_format.Parse(augment, protos.TrainConfig()).data_augmentation_options
     return make_training_dataset(
@@ -79,16 +103,6 @@ def order(dataset: tf.data.Dataset, steps: int) -> list[int]:
     """The numbers of the examples, read from their gray value."""
     values = np.concatenate([images.numpy()[:, 8, 12, 0] for images, _ in dataset.take(steps)])
     return [round((value + 1.0) * 127.5 / 30) for value in values]
-
-
-def test_count(files: list[Path], tmp_path: Path) -> None:
-    assert count_examples(files) == EXAMPLES
-    with pytest.raises(BadInput, match="no example"):
-        count_examples([])
-    empty = tmp_path / "empty.tfrecord"
-    empty.touch()
-    with pytest.raises(BadInput, match="no example"):
-        count_examples([empty])
 
 
 def test_eval_is_one_pass_in_order_with_boxes_and_resized_pixels(files: list[Path]) -> None:
@@ -127,7 +141,69 @@ def test_resumed_batches_equal_those_of_an_uninterrupted_run(files: list[Path], 
         np.testing.assert_array_equal(groundtruth["boxes"], groundtruth_again["boxes"])
 
 
-def test_more_boxes_than_rows_are_cut() -> None:
-    groundtruth = pad_groundtruth(tf.ones([MAX_BOXES + 5, 4]), tf.ones([MAX_BOXES + 5], tf.int32))
+def test_more_objects_than_rows_are_cut() -> None:
+    many = MAX_BOXES + 5
+    groundtruth = pad_groundtruth(
+        Example(tf.zeros([4, 4, 3]), tf.ones([many, 4]), tf.ones([many], tf.int32), tf.ones([many, 4, 4])),
+        tf.constant([8, 6]),
+    )
     assert groundtruth["boxes"].shape == (MAX_BOXES, 4)
+    assert groundtruth["masks"].shape == (MAX_BOXES, 8, 6)
     assert float(tf.reduce_sum(groundtruth["weights"])) == MAX_BOXES
+
+
+def test_masks_have_the_size_of_the_networks_input(masked_file: Path) -> None:
+    batch = make_eval_dataset([masked_file], preprocess, 3, num_examples=3, masks=True)
+    ((images, groundtruth),) = batch
+    masks = groundtruth["masks"].numpy()
+    assert images.shape == (3, 16, 24, 3) and masks.shape == (3, 2, 16, 24)  # as many as the most of an image
+    assert masks[0].sum() == 0 and masks[1, 1].sum() == 0
+    for image, rows in zip(images.numpy(), masks, strict=True):
+        for number, mask in enumerate(rows):
+            if mask.any():  # the object's pixels are 200 + 50 * its number
+                np.testing.assert_allclose(image[mask > 0], (200 + 50 * number) / 127.5 - 1.0, atol=1e-5)
+                assert mask.sum() == 8 * 6  # 10x10 pixels of 20x40, at 16x24
+    assert set(np.unique(masks)) == {0.0, 1.0}
+
+
+def test_masks_are_augmented_with_the_image_and_resumed(masked_file: Path) -> None:
+    options = text_format.Parse(
+        "data_augmentation_options { random_horizontal_flip {} } "
+        "data_augmentation_options { random_crop_image { min_object_covered: 1 overlap_thresh: 1 } }",
+        protos.TrainConfig(),
+    ).data_augmentation_options
+
+    def batches(start_step: int) -> tf.data.Dataset:
+        return make_training_dataset(
+            [masked_file],
+            preprocess,
+            2,
+            seed=1,
+            augmentations=build_augmentations(options),
+            num_examples=3,
+            start_step=start_step,
+            masks=True,
+        )
+
+    assert batches(0).element_spec[1]["masks"].shape.as_list() == [2, None, 16, 24]
+    whole = list(batches(0).take(6))
+    for images, groundtruth in whole:
+        masks = groundtruth["masks"].numpy()
+        assert masks.shape[1] == groundtruth["weights"].numpy().sum(axis=1).max()
+        for image, rows in zip(images.numpy(), masks, strict=True):
+            for mask in rows:
+                assert not mask.any() or np.median(image[mask > 0]) > 0.4
+    for (images, groundtruth), (images_again, again) in zip(whole[3:], batches(3).take(3), strict=True):
+        np.testing.assert_array_equal(images, images_again)
+        np.testing.assert_array_equal(groundtruth["masks"], again["masks"])
+
+
+def test_masks_are_not_read_unless_asked_for(masked_file: Path) -> None:
+    batch = make_eval_dataset([masked_file], preprocess, 3, num_examples=3)
+    assert batch.element_spec[1].keys() == {"boxes", "classes", "weights"}
+    record = next(iter(tf.data.TFRecordDataset(str(masked_file)).skip(1))).numpy()
+    broken = tf.train.Example.FromString(record)
+    broken.features.feature["image/object/mask"].bytes_list.value[0] = b"no picture"
+    assert decode_example(tf.constant(broken.SerializeToString())).masks is None
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        decode_example(tf.constant(broken.SerializeToString()), masks=True)

@@ -42,6 +42,7 @@ def node(tmp_path: Path) -> tuple[dict[str, list[types.Artifact]], dict[str, lis
     outputs = {
         "model": [artifact(DetectorModel, tmp_path / "model")],
         "model_run": [artifact(standard_artifacts.ModelRun, tmp_path / "model_run")],
+        "hyper_parameters": [artifact(standard_artifacts.HyperParameters, tmp_path / "hyper_parameters")],
     }
     return inputs, outputs
 
@@ -49,7 +50,8 @@ def node(tmp_path: Path) -> tuple[dict[str, list[types.Artifact]], dict[str, lis
 def run(node: Any, attempt_dir: Path, train: str) -> None:
     """One attempt; TFX's launcher gives each its own stateful working directory."""
     context = base_executor.BaseExecutor.Context(stateful_working_dir=str(attempt_dir))
-    executor.Executor(context).Do(node[0], node[1], {"train": train, "export": '{"tflite": ["float16"]}'})
+    properties = {"train": train, "export": '{"tflite": ["float16"]}', "triggered": '["steps"]'}
+    executor.Executor(context).Do(node[0], node[1], properties)
 
 
 def test_retries_share_a_work_dir_that_success_removes(
@@ -62,6 +64,7 @@ def test_retries_share_a_work_dir_that_success_removes(
         args[1].work.mkdir(parents=True, exist_ok=True)
         if len(calls) == 1:
             raise KeyboardInterrupt
+        (args[1].out / "hyper_parameters.json").write_text(f"of call {len(calls)}")
 
     monkeypatch.setattr(executor, "train", train)
     system = tmp_path / "Trainer" / ".system" / "stateful_working_dir"
@@ -74,14 +77,15 @@ def test_retries_share_a_work_dir_that_success_removes(
     assert work_dirs[0].parent == tmp_path / "Trainer" / ".system" / "training"
     assert not any(work_dir.exists() for work_dir in work_dirs)
 
-    config, paths, options, export = calls[1]
+    config, paths, options, export, triggered = calls[1]
     assert config.train_config.batch_size == 3 and paths.converted == tmp_path / "converted"
     names = [f"examples-{shard}-of-2.tfrecord.gz" for shard in (0, 1)]
     assert [file.name for file in paths.train_files] == names
     assert paths.eval_files[0].parent.name == "Split-eval" and paths.out == tmp_path / "model"
     assert paths.label_map == tmp_path / "config" / "label_map.pbtxt"
     assert paths.logs == tmp_path / "model_run"
-    assert options.steps == 7 and export.tflite == ["float16"]
+    assert options.steps == 7 and export.tflite == ["float16"] and triggered == ["steps"]
+    assert (tmp_path / "hyper_parameters" / "hyper_parameters.json").read_text() == "of call 3"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +109,9 @@ def test_component_declares_its_contract() -> None:
         converted_model=types.Channel(type=ConvertedModel),
         train="{}",
         export="{}",
+        triggered="[]",
     )
     assert trainer.outputs["model"].type is DetectorModel
     assert trainer.outputs["model_run"].type is standard_artifacts.ModelRun
-    assert trainer.exec_properties == {"train": "{}", "export": "{}"}
+    assert trainer.outputs["hyper_parameters"].type is standard_artifacts.HyperParameters
+    assert trainer.exec_properties == {"train": "{}", "export": "{}", "triggered": "[]"}

@@ -14,13 +14,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.trainer.callbacks import EvaluationLoss, Saver
 from components.trainer.dataset import make_eval_dataset
 from components.trainer.job import TrainingPaths, make_job
 from components.trainer.options import ExportOptions, TrainOptions
+from components.trainer.saver import Saver
 from components.trainer.state import TrainingState, exclusive
 from components.trainer.trainable import DetectorTrainer
+from components.trainer.validation import Validation, ValidationResult
 from detection.builder import build_detector
+from detection.config.label_map import read_label_map
 from detection.errors import BadInput, Failed
 from detection.weights import read_weights
 
@@ -61,13 +63,22 @@ def test_outputs(trained: Path, training: Training) -> None:
     assert report["learning_rate"] == pytest.approx(0.003)
     assert report["train_images"] == 22 and report["eval_images"] == 6
     assert report["augmentations"] == ["random_horizontal_flip"]
-    assert report["not_applied"] == ["bias_grad_multiplier"]
+    assert report["not_applied"] == []
     assert report["exported_step"] == 8 and report["exported_weights"] == "values"
     assert report["stopped_early"] is False
     assert (trained / "label_map.pbtxt").read_text() == (training.root / "label_map.pbtxt").read_text()
     assert (trained / "pipeline.config").read_text() == (training.root / "pipeline.config").read_text()
+    settings = json.loads((trained / "hyper_parameters.json").read_text())["settings"]
+    assert settings["steps"] == {"value": 8, "source": "pipeline.config"}
     logged = scalars(trained / "logs")
-    assert logged["loss"] == list(range(1, 9)) and logged["eval_loss"] == [4, 8]
+    curves = ("loss", "localization_loss", "learning_rate", "gradient_norm", "images_per_second")
+    assert all(logged[name] == list(range(1, 9)) for name in curves)
+    assert all(
+        logged[name] == [4, 8]
+        for name in ("eval_loss", "eval_classification_loss", "eval_mAP", "eval_mAP_50", "eval_mAP_75")
+    )
+    assert [logged[f"training/{number}"] for number in (1, 2, 3, 4)] == [[0]] * 4
+    assert [logged[f"validation/{number}"] for number in (1, 2, 3, 4)] == [[4, 8]] * 4
 
 
 def test_saved_model_detects(trained: Path) -> None:
@@ -230,12 +241,13 @@ def test_averages_are_exported_where_tf1_would_and_survive_a_kill(
     assert result.history[-1]["eval_loss"] != pytest.approx(history[-1]["eval_loss"], rel=1e-4)
     again = DetectorTrainer(build_detector(training.config.model), [])
     read_weights(again.detector, tmp_path / "checkpoint" / "ckpt-1")
-    again.compile(jit_compile=False)
     dataset = make_eval_dataset(
         [training.root / "eval.tfrecord.gz"], again.detector.preprocess, 4, num_examples=6
     )
-    loss = again.evaluate(dataset, verbose=0, return_dict=True)["loss"]
-    assert result.history[-1]["eval_loss"] == pytest.approx(loss, rel=1e-4)
+    validated = Validation(again, dataset, read_label_map(training.root / "label_map.pbtxt")).run()
+    assert validated and result.history[-1]["eval_loss"] == pytest.approx(
+        validated.values["eval_loss"], rel=1e-4
+    )
 
 
 def test_best_step_is_exported_after_a_kill_and_an_early_stop(
@@ -253,10 +265,11 @@ def test_best_step_is_exported_after_a_kill_and_an_early_stop(
         stop_after_evals_without_gain=2,
     )
 
-    def compute(self: EvaluationLoss, model: DetectorTrainer) -> dict[str, float]:
+    def scripted(self: Validation, end_asked: Any) -> ValidationResult:
+        model = self._trainer
         step = int(model.optimizer.iterations)
         weights[step] = {variable.path: variable.numpy() for variable in model.detector.weights}
-        return {"eval_loss": eval_losses[step]}
+        return ValidationResult({"eval_loss": eval_losses[step]}, [], [])
 
     def killed(*args: Any, **settings: Any) -> None:
         raise KeyboardInterrupt
@@ -268,7 +281,7 @@ def test_best_step_is_exported_after_a_kill_and_an_early_stop(
         if self.step == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(EvaluationLoss, "compute", compute)
+    monkeypatch.setattr(Validation, "run", scripted)
     with monkeypatch.context() as patch:
         patch.setattr(TrainingState, "save_best", killed_at_4)
         with pytest.raises(KeyboardInterrupt):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.trainer import record_checks
 from components.trainer.options import TrainOptions
 from components.trainer.trainable import DetectorTrainer
 from detection.builder import build_detector
@@ -45,8 +46,9 @@ def named_images(error: BadInput | Failed) -> set[str]:
 
 
 @pytest.fixture
-def poisoned(training: Training, tmp_path: Path) -> Training:
-    """The training's inputs with a box without end: the image train-7.png."""
+def poisoned(training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Training:
+    """The training's inputs with a box without end, in train-7.png, as if the check had let it pass."""
+    monkeypatch.setattr(record_checks, "_GREATEST_COORDINATE", np.inf)
     root = tmp_path / "poisoned"
     root.mkdir()
     for name in ("eval.tfrecord.gz", "label_map.pbtxt", "converted"):

@@ -45,7 +45,7 @@ def test_a_full_disk_keeps_the_checkpoint_before(
     assert "goes on from its last checkpoint" in error.value.fix and error.value.exit_code == 1
     checkpoints = small_disk / "work" / "checkpoints"
     left = {file.name for file in checkpoints.iterdir()}
-    assert left == {"checkpoint", "step-2.index", "step-2.data-00000-of-00001"}
+    assert left == {"checkpoint", "step-2.index", "step-2.json", "step-2.data-00000-of-00001"}
     subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
     result = training.run(tmp_path / "out", TrainOptions(checkpoint_every_steps=2), small_disk / "work")
     assert (result.resumed_from, result.steps) == (2, 8)
@@ -82,8 +82,9 @@ def test_memory_that_is_too_small_says_what_to_change(
         training.run(tmp_path)
     assert error.value.where == "training, on CPU:0" and error.value.exit_code == 78
     assert error.value.fix == (
-        "set train.batch_size to 2 (it is 4) and lower train.learning_rate with it, or make the images "
-        "smaller, image_resizer { fixed_shape_resizer { height: 64 width: 64 } }"
+        "set train.halve_batch to true, which computes a batch in parts; or set train.batch_size to 2 (it is "
+        "4) and lower train.learning_rate with it, or make the images smaller, "
+        "image_resizer { fixed_shape_resizer { height: 64 width: 64 } }"
     )
 
 
@@ -91,7 +92,7 @@ def test_a_batch_of_one_can_only_have_smaller_images() -> None:
     with pytest.raises(BadInput) as error, shortages_named(CONFIG, 1, ()):
         raise MemoryError
     assert error.value.what == "out of memory"
-    assert error.value.fix.endswith("{ height: 300 width: 320 } }: the batch size is 1 already")
+    assert error.value.fix.endswith("{ height: 300 width: 320 } }: they are computed one by one already")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components.trainer.loss_scale import LossScale
+from components.trainer.optimizer import Momentum
+from components.trainer.schedule import ManualStep
 from components.trainer.trainable import DetectorTrainer, select_trained
 from detection.errors import BadInput
 from detection.tf1.names import tf1_name
@@ -52,11 +55,20 @@ class Detector(keras.Model):
         return {"box_encodings": self.head(self.extractor(images))}
 
     def compute_losses(
-        self, preprocessed: tf.Tensor, groundtruth: dict[str, tf.Tensor], training: bool = False
+        self,
+        preprocessed: tf.Tensor,
+        groundtruth: dict[str, tf.Tensor],
+        training: bool = False,
+        draw: tf.Tensor | int = 0,
     ) -> dict[str, tf.Tensor]:
         means = tf.reduce_mean(self(preprocessed, training=training)["box_encodings"], [1, 2, 3])
         error = tf.reduce_mean(tf.square(means - groundtruth["boxes"][:, 0, 0]))
         return {"localization_loss": error, "classification_loss": tf.constant(2.0)}
+
+    def losses_and_detections(
+        self, preprocessed: tf.Tensor, groundtruth: dict[str, tf.Tensor]
+    ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        return self.compute_losses(preprocessed, groundtruth), {}
 
     def regularization_loss(self) -> tf.Tensor:
         return 0.5 * tf.square(self.head.kernel.value)
@@ -141,14 +153,76 @@ def test_regularization_is_left_out_and_gradients_are_clipped() -> None:
     assert float(detector.head.bias.value) == pytest.approx(0.1 / np.sqrt(2.0))
 
 
-def test_evaluation_is_the_mean_over_examples() -> None:
+def test_biases_are_multiplied_before_the_norm_is_clipped() -> None:
+    detector = Detector()
+    trained = select_trained(detector, ["FeatureExtractor"])
+    trainer = DetectorTrainer(detector, trained, clip_norm=1.0, regularize=False, bias_multiplier=3.0)
+    trainer.compile(optimizer=keras.optimizers.SGD(0.1), jit_compile=False)
+    trainer.fit(batches(3), verbose=0)
+    # kernel -4 and bias 3 * -4, clipped together
+    assert float(detector.head.kernel.value) == pytest.approx(1.0 + 0.1 / np.sqrt(10.0))
+    assert float(detector.head.bias.value) == pytest.approx(0.3 / np.sqrt(10.0))
+
+
+@pytest.mark.parametrize("clip_norm", [0.0, 0.5])
+def test_clipped_steps_are_those_of_tf1(clip_norm: float) -> None:
+    # what the OD API asks of slim's optimize_loss: the global norm of all gradients, then the optimizer
+    detector = Detector()
+    trained = select_trained(detector, [])
+    start = [variable.numpy() for variable in trained]
+    trainer = DetectorTrainer(detector, trained, clip_norm=clip_norm, bias_multiplier=2.0)
+    trainer.compile(optimizer=Momentum(ManualStep([5, 9], [0.001, 0.01, 0.0003])), jit_compile=False)
+    gradients = []
+    for batch in batches(*[3, 1, 2] * 5):
+        _, found = trainer.compute_gradients(*batch)
+        gradients.append([gradient.numpy() for gradient in found])
+        trainer.train_step(batch)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        rate = tf.compat.v1.placeholder(tf.float32, [])
+        variables = [
+            tf.compat.v1.get_variable(f"v{index}", initializer=value, use_resource=True)
+            for index, value in enumerate(start)
+        ]
+        fed = [tf.compat.v1.placeholder(tf.float32, value.shape) for value in start]
+        clipped = tf.clip_by_global_norm(fed, clip_norm)[0] if clip_norm else fed
+        update = tf.compat.v1.train.MomentumOptimizer(rate, 0.9).apply_gradients(
+            list(zip(clipped, variables, strict=True))
+        )
+        session.run(tf.compat.v1.global_variables_initializer())
+        for step, values_fed in enumerate(gradients):
+            rates = 0.001 if step < 5 else 0.01 if step < 9 else 0.0003
+            session.run(update, {rate: rates, **dict(zip(fed, values_fed, strict=True))})
+        expected = session.run(variables)
+    for variable, value in zip(trained, expected, strict=True):
+        np.testing.assert_allclose(variable.numpy(), value, rtol=1e-5, err_msg=variable.path)
+
+
+def test_validation_adds_the_losses_up_and_updates_nothing() -> None:
     detector = Detector()
     trainer = DetectorTrainer(detector, select_trained(detector, []))
-    trainer.compile(optimizer=keras.optimizers.SGD(0.1), jit_compile=False)
     before = values(detector)
-    for _ in range(2):
-        losses = trainer.evaluate(batches(3, 1), verbose=0, return_dict=True)
-        assert losses == pytest.approx(
-            {"loss": 3.0 + 2.0 + 0.5, "localization_loss": 3.0, "classification_loss": 2.0}
-        )
-    assert values(detector) == before
+    losses, detections = trainer.validate(next(iter(batches(3))))
+    assert {name: float(loss) for name, loss in losses.items()} == pytest.approx(
+        {"loss": 6.5, "localization_loss": 4.0, "classification_loss": 2.0, "regularization_loss": 0.5}
+    )
+    assert detections == {} and values(detector) == before
+
+
+def test_a_loss_scale_that_is_too_large_counts_as_a_step_without_an_update() -> None:
+    detector = Detector()
+    optimizer = keras.optimizers.SGD(0.1)
+    trained = select_trained(detector, ["FeatureExtractor", "biases"])
+    optimizer.build(trained)
+    scale = LossScale(optimizer)
+    scale.scale.assign(3e38)
+    trainer = DetectorTrainer(detector, trained, loss_scale=scale)
+    trainer.compile(optimizer=optimizer, jit_compile=False)
+    history = trainer.fit(batches(3), verbose=0).history
+    # the gradient -4 of the loss, plus the regularization's 1, times the scale is beyond float32
+    assert history["gradient_norm"] == [0.0] and np.isfinite(history["loss"]).all()
+    assert float(detector.head.kernel.value) == 1.0 and int(optimizer.iterations) == 1
+    assert float(scale.scale) == pytest.approx(1.5e38)
+    scale.scale.assign(1024.0)
+    trainer.fit(batches(3), verbose=0)
+    assert float(detector.head.kernel.value) == pytest.approx(1.0 + 0.1 * 3.0)
+    assert (int(optimizer.iterations), float(scale.finite_steps), float(scale.scale)) == (2, 1.0, 1024.0)

@@ -1,0 +1,130 @@
+"""Every native architecture learns one small batch by heart: its gradients lead to the boxes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components.trainer.optimizer import Adam
+from components.trainer.schedule import CosineDecay
+from components.trainer.trainable import DetectorTrainer
+from detection.boxes import iou
+from detection.builder import build_detector
+from detection.config.pipeline_config import parse_pipeline_config
+from detection.detector import Detector
+from detection.layers import BatchNorm
+from tests.parity.od_api_configs import CONFIGS
+
+# One config or more of each feature extractor; the first alone takes seconds.
+QUICK = ("ssd_mobilenet_v1",)
+SLOW = (
+    "faster_rcnn_inception_v2",
+    "ssdlite_mobilenet_v2",
+    "embedded_ssd_mobilenet_v1",
+    "ssd_mobilenet_v3_large",
+    "ssd_mobilenet_v3_small",
+    "ssdlite_mobilenet_edgetpu",
+    "ssd_mobilenet_v1_ppn",
+    "ssd_inception_v2",
+    "ssd_mobilenet_v1_fpn",
+    "ssd_mobilenet_v2_fpnlite_fine",
+    "ssd_mobilenet_v1_shared_predictor",
+    "ssd_resnet50_v1_fpn",
+    "ssd_resnet101_v1_fpn",
+    "ssd_resnet152_v1_fpn",
+    "faster_rcnn_resnet50",
+    "faster_rcnn_resnet101_atrous",
+    "faster_rcnn_resnet152",
+    "faster_rcnn_inception_resnet_v2",
+)
+STEPS, CHUNK = 240, 20
+# A step of Adam moves each of the thousands of inputs of the first stage's convolution: larger ones kill it.
+RATES = {"ssd": 0.002, "faster_rcnn": 0.0003}
+FRACTION = 0.2  # of the loss at the start
+SIDE = 120
+# of each image: the class and the box of its objects
+OBJECTS = [
+    [(1, (0.1, 0.1, 0.6, 0.55)), (2, (0.45, 0.5, 0.95, 0.9))],
+    [(2, (0.05, 0.4, 0.5, 0.9)), (3, (0.4, 0.1, 0.9, 0.5))],
+]
+COLOURS = {1: (220, 30, 30), 2: (30, 210, 40), 3: (40, 60, 230)}
+
+
+def make_batch() -> tuple[np.ndarray, dict[str, tf.Tensor]]:
+    """uint8 images of coloured rectangles on noise, and their groundtruth."""
+    images = np.random.default_rng(0).integers(90, 160, [len(OBJECTS), SIDE, SIDE, 3], np.uint8)
+    for image, objects in zip(images, OBJECTS, strict=True):
+        for label, box in objects:
+            top, left, bottom, right = (round(SIDE * side) for side in box)
+            image[top:bottom, left:right] = COLOURS[label]
+    groundtruth = {
+        "boxes": tf.constant([[box for _, box in objects] for objects in OBJECTS]),
+        "classes": tf.constant([[label for label, _ in objects] for objects in OBJECTS]),
+        "weights": tf.ones([len(OBJECTS), 2]),
+    }
+    return images, groundtruth
+
+
+def keep_signal(detector: Detector, images: tf.Tensor) -> None:
+    """Give a deep network with random weights what a trained one has: outputs that depend on the image.
+
+    Kernels keep the scale of their inputs, so that batch norm's epsilon is nothing beside a variance, and
+    each batch norm gets the statistics of its own inputs, with which frozen batch norm goes on.
+    """
+    random = np.random.default_rng(0)
+    for kernel in detector.trainable_variables:
+        if len(kernel.shape) == 4 and "Predictor" not in kernel.path:
+            inputs = kernel.shape[:2] if kernel.path.endswith("depthwise_kernel") else kernel.shape[:3]
+            kernel.assign(random.normal(0.0, np.sqrt(2.0 / np.prod(inputs)), kernel.shape))
+    layers = [layer for layer in detector._flatten_layers() if isinstance(layer, BatchNorm)]
+    params = [layer._params for layer in layers]
+    for layer, own in zip(layers, params, strict=True):
+        layer._params = replace(own, train=True, decay=0.0)
+    detector.freeze_batch_norm = False
+    detector(images, training=True)
+    detector.freeze_batch_norm = True
+    for layer, own in zip(layers, params, strict=True):
+        layer._params = own
+
+
+def finds_everything(detector: Detector, images: np.ndarray, groundtruth: dict[str, tf.Tensor]) -> bool:
+    """Whether the two likeliest detections of each image are its objects, at IoU 0.5 and of their class."""
+    detections = detector.detect(tf.constant(images))
+    overlaps = iou(groundtruth["boxes"], detections["detection_boxes"][:, :2]).numpy()
+    found = tf.cast(detections["detection_classes"][:, :2], tf.int32).numpy()
+    right = (overlaps >= 0.5) & (groundtruth["classes"].numpy()[:, :, None] == found[:, None])
+    return bool(right.any(axis=2).all())
+
+
+@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
+def test_a_batch_is_learnt_by_heart(name: str) -> None:
+    keras.utils.set_random_seed(3)
+    config = parse_pipeline_config(CONFIGS[name], name).model
+    detector = build_detector(config)
+    images, groundtruth = make_batch()
+    preprocessed = detector.preprocess(tf.constant(images))
+    keep_signal(detector, preprocessed)
+    trained = detector.trainable_variables
+    optimizer = Adam(CosineDecay(RATES[config.WhichOneof("model")], 2 * STEPS, warmup_steps=10))
+    optimizer.build(trained)
+    trainer = DetectorTrainer(detector, trained, clip_norm=10.0, regularize=False)
+    trainer.compile(optimizer=optimizer)
+    batches = tf.data.Dataset.from_tensors((preprocessed, groundtruth)).repeat()
+    losses: list[float] = []
+
+    class Losses(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: dict[str, tf.Tensor] | None = None) -> None:
+            assert logs is not None
+            losses.append(float(logs["loss"]))
+
+    learnt = False
+    while not learnt and len(losses) < STEPS:
+        trainer.fit(batches, steps_per_epoch=CHUNK, shuffle=False, verbose=0, callbacks=[Losses()])
+        learnt = np.mean(losses[-5:]) < FRACTION * losses[0]
+        learnt = learnt and finds_everything(detector, images, groundtruth)
+    assert learnt, f"losses {np.round(losses[::CHUNK] + losses[-1:], 4)}"
+    print(f"{name}: {len(losses)} steps, loss {losses[0]:.3f} to {losses[-1]:.4f}")
