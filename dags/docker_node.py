@@ -20,8 +20,8 @@ from docker.types import DeviceRequest, Mount
 
 from dags import containers
 from dags.child import GRACE_SECONDS
+from dags.commands import NodeCommand
 from dags.environment import EXIT_SKIPPED, detectors_dir, upcycle_home
-from dags.factory import NodeCommand
 from dags.operators import TAIL_LINES, raise_for_exit_code, read_result
 
 SHARED_MEMORY_BYTES = 1 << 30  # Docker's 64 MiB is little for data loaders

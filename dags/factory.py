@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, Asset, BaseOperator, CronTriggerTimetable, Param, TriggerRule
 
+from dags.commands import GPU_NODES, START, TRIGGERED_BY, NodeCommand, OperatorFactory, yaml_variables
 from dags.environment import detectors_dir
 from dags.operators import BrokenDetector
+from dags.rollback import rollback_dag
 from pipelines.spec import DetectorSpec, SpecError
 
 GPU_POOL = "gpu"
-GPU_NODES = ("Trainer", "Evaluator")
 NODES = ("ExampleGen", "ConfigValidator", "CheckpointConverter", *GPU_NODES, "Pusher")
-START = datetime(2026, 1, 1, tzinfo=UTC)  # any date in the past: nothing is caught up
 
 RUN_DIR = "{{ ti.xcom_pull(task_ids='plan')['run_dir'] }}"
 OVERRIDES = (
@@ -27,25 +25,6 @@ OVERRIDES = (
     "{{ '--span=%s' % params.span if params.span else '' }}",
     "{{ '--force' if params.force else '' }}",
 )
-
-
-@dataclass(frozen=True)
-class NodeCommand:
-    """One task, `python -m module arguments`. Arguments are templates; empty ones are dropped."""
-
-    task_id: str
-    module: str
-    arguments: tuple[str, ...]
-    variables: tuple[str, ...]  # names of environment variables that the detector's YAML uses
-    has_result: bool = True
-
-    @property
-    def uses_gpu(self) -> bool:
-        """Whether the task takes the GPU pool's slot."""
-        return self.task_id in GPU_NODES
-
-
-OperatorFactory = Callable[[NodeCommand, dict[str, Any]], BaseOperator]
 
 
 def read_detectors() -> tuple[list[tuple[Path, DetectorSpec]], list[tuple[Path, str]]]:
@@ -69,10 +48,11 @@ def read_detectors() -> tuple[list[tuple[Path, DetectorSpec]], list[tuple[Path, 
 
 
 def dags_for(executor: str, make_operator: OperatorFactory) -> dict[str, DAG]:
-    """The DAGs of the detectors that run on `executor`, by DAG id."""
+    """The DAGs of the detectors that run on `executor`, by DAG id: to retrain, and to roll back."""
     dags = [
-        detector_dag(spec, path, make_operator)
+        make_dag(spec, path, make_operator)
         for path, spec in read_detectors()[0]
+        for make_dag in (detector_dag, rollback_dag)
         if spec.executor == executor
     ]
     return {dag.dag_id: dag for dag in dags}
@@ -111,7 +91,7 @@ def detector_dag(spec: DetectorSpec, path: Path, make_operator: OperatorFactory)
             "max_retry_delay": timedelta(minutes=10),
         },
     ) as dag:
-        variables = tuple(sorted(set(re.findall(r"\$\{(\w+)", path.read_text(encoding="utf-8")))))
+        variables = yaml_variables(path)
 
         def task(task_id: str, module: str, *arguments: str, **more: Any) -> BaseOperator:
             command = NodeCommand(task_id, module, arguments, variables, has_result=task_id != "summary")
@@ -124,6 +104,7 @@ def detector_dag(spec: DetectorSpec, path: Path, make_operator: OperatorFactory)
             f"--detector={path}",
             "--run-id={{ run_id }}",
             *OVERRIDES,
+            TRIGGERED_BY,
             doc_md="Checks and hashes every input, compiles the pipeline; all later tasks read its plan.",
         )
         # Refused models make the Pusher "skipped", so the asset changes exactly when a version is published.
@@ -227,6 +208,14 @@ def _documentation(spec: DetectorSpec, path: Path) -> str:
     return (
         f"### {spec.name}\n{spec.description}\n\n"
         f"- detector file: `{path}`\n- runs: {when}\n"
-        f"- publishes if {spec.gate.metric} >= {spec.gate.min_value} and the gain over the model that serves"
-        f" >= {spec.gate.min_improvement}\n"
+        f"- publishes if {_gate(spec.gate)}\n"
     )
+
+
+def _gate(gate: Any) -> str:
+    """The main rules of a gate in a line."""
+    floors = {gate.metric: gate.floor, **{f"AP({name})": floor for name, floor in gate.class_floors.items()}}
+    asked = [f"{name} >= {floor:g}" for name, floor in floors.items() if floor is not None]
+    if gate.drop is not None:
+        asked.append(f"it falls at most {gate.drop:g} below the model that serves")
+    return " and ".join(asked)

@@ -11,8 +11,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from kubernetes.client import models as k8s
 
 from dags import containers
+from dags.commands import NodeCommand
 from dags.environment import EXIT_BAD_INPUT, EXIT_SKIPPED, upcycle_home
-from dags.factory import NodeCommand
 
 RESULT_FILE = "/airflow/xcom/return.json"  # where the provider's sidecar looks
 GPU = "nvidia.com/gpu"

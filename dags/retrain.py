@@ -6,7 +6,8 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
-from dags.factory import NodeCommand, broken_dags, dags_for
+from dags.commands import NodeCommand
+from dags.factory import broken_dags, dags_for
 from dags.operators import NodeOperator
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
-from dags.factory import NodeCommand, dags_for
+from dags.commands import NodeCommand
+from dags.factory import dags_for
 
 
 def container(command: NodeCommand, common: dict[str, Any]) -> BaseOperator:

@@ -17,6 +17,7 @@ class PusherSpec(types.ComponentSpec):
     PARAMETERS = {
         "destination": ExecutionParameter(type=str),
         "manifest": ExecutionParameter(type=str),
+        "keep_versions": ExecutionParameter(type=int),
     }
     INPUTS = {
         "model": ChannelParameter(type=DetectorModel),
@@ -39,6 +40,7 @@ class Pusher(base_component.BaseComponent):
         evaluation: types.BaseChannel,
         destination: str,
         manifest: str,
+        keep_versions: int,
     ) -> None:
         """Make the node.
 
@@ -48,6 +50,7 @@ class Pusher(base_component.BaseComponent):
           evaluation: the Evaluator's Evaluation; its metrics go into the manifest.
           destination: the serving directory.
           manifest: JSON of detector, fingerprint, baseline and facts.
+          keep_versions: how many published versions stay; 0: all.
         """
         spec = PusherSpec(
             model=model,
@@ -55,6 +58,7 @@ class Pusher(base_component.BaseComponent):
             evaluation=evaluation,
             destination=destination,
             manifest=manifest,
+            keep_versions=keep_versions,
             pushed_model=types.Channel(type=standard_artifacts.PushedModel),
         )
         super().__init__(spec=spec)

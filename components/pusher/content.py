@@ -9,6 +9,10 @@ from components.pusher.manifest import MANIFEST_FILE
 from detection.errors import BadInput
 
 _BESIDE_THE_MODEL = ("label_map.pbtxt", "pipeline.config")
+# come along where the Trainer has written them; TensorFlow Serving leaves them alone
+_IF_THERE = ("model_card.md", "tflite/*")
+# what TensorFlow Serving replays when it loads a version
+WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 _CHUNK_BYTES = 1 << 20
 
 
@@ -16,7 +20,8 @@ def model_files(model_dir: Path) -> dict[str, Path]:
     """Map each path inside a published version to its source in a trained model's directory.
 
     `saved_model/` becomes the root, so that TensorFlow Serving finds `saved_model.pb` there;
-    label_map.pbtxt and pipeline.config come along. Raises BadInput if one of them is missing.
+    label_map.pbtxt and pipeline.config come along, and the model card and TFLite models that are there.
+    Raises BadInput if one of the first is missing.
     """
     saved_model = model_dir / "saved_model"
     needed = [saved_model / "saved_model.pb", *(model_dir / name for name in _BESIDE_THE_MODEL)]
@@ -30,14 +35,18 @@ def model_files(model_dir: Path) -> dict[str, Path]:
     files = {
         path.relative_to(saved_model).as_posix(): path for path in saved_model.rglob("*") if path.is_file()
     }
+    others = [path for pattern in _IF_THERE for path in model_dir.glob(pattern) if path.is_file()]
+    files |= {path.relative_to(model_dir).as_posix(): path for path in others}
     return files | {name: model_dir / name for name in _BESIDE_THE_MODEL}
 
 
 def published_files(version_dir: Path) -> dict[str, Path]:
-    """Map each model file of a published version to where it lies; the manifest is not one of them."""
+    """Map each model file of a published version to where it lies.
+
+    What publishing adds is none of them: the manifest, and the requests that warm a server up.
+    """
     files = {p.relative_to(version_dir).as_posix(): p for p in version_dir.rglob("*") if p.is_file()}
-    files.pop(MANIFEST_FILE, None)
-    return files
+    return {name: path for name, path in files.items() if name not in (MANIFEST_FILE, WARMUP_FILE)}
 
 
 def content_hash(files: dict[str, Path]) -> str:

@@ -12,9 +12,12 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from components.evaluator.results import read_comparison
+from components.evaluator.smoke_test import read_smoke_test
 from components.pusher.durable import write_file
 from components.pusher.manifest import MANIFEST_FILE, manifest_bytes
 from components.pusher.publish import publish
+from components.pusher.verify import verify_detections
+from components.pusher.warmup import warmup_requests
 from detection.errors import BadInput
 
 RUN_ID_VARIABLE = "UPCYCLE_RUN_ID"
@@ -42,7 +45,16 @@ class Executor(base_executor.BaseExecutor):
         manifest["run_id"] = _run_id()
         manifest["facts"] = {**manifest.get("facts", {}), "metrics": comparison.facts()}
         model = artifact_utils.get_single_instance(input_dict["model"])
-        version = publish(Path(model.uri), Path(exec_properties["destination"]), manifest)
+        test = read_smoke_test(Path(evaluation.uri))
+        version = publish(
+            Path(model.uri),
+            Path(exec_properties["destination"]),
+            manifest,
+            warmup=warmup_requests(test.image, manifest["detector"]),
+            verify=lambda copy: verify_detections(copy, test),
+            keep_versions=exec_properties["keep_versions"] or None,
+            why="; ".join(comparison.verdict.reasons),
+        )
         write_file(Path(pushed.uri) / MANIFEST_FILE, manifest_bytes(version.manifest))
         pushed.set_int_custom_property("pushed", 1)
         pushed.set_int_custom_property("version", version.number)

@@ -1,6 +1,7 @@
 """Publishes in a process of its own; killed by SIGKILL just before its Nth change to the destination.
 
-Arguments: model directory, destination, N (0: never). Prints "ready" before it starts.
+Arguments: model directory, destination, N (0: never), versions to keep (0: all). Prints "ready" before it
+starts.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def kill_before(step: int, destination: str) -> None:
 
 
 if __name__ == "__main__":
-    model, destination, step = sys.argv[1:]
+    model, destination, step, keep = sys.argv[1:]
     print("ready", flush=True)
     if int(step):
         kill_before(int(step), destination)
-    publish(Path(model), Path(destination), MANIFEST)
+    publish(Path(model), Path(destination), MANIFEST, warmup=b"requests", keep_versions=int(keep) or None)

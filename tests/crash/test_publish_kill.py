@@ -18,11 +18,11 @@ from pathlib import Path
 
 import pytest
 
+from components.pusher.history import read_history
 from components.pusher.publish import publish
 
 ROOT = Path(__file__).parents[2]
 WORKER = Path(__file__).with_name("publisher.py")
-RANDOM_KILLS = 16
 
 
 def make_model(directory: Path, seed: int, megabytes: float = 0.01) -> Path:
@@ -36,10 +36,10 @@ def make_model(directory: Path, seed: int, megabytes: float = 0.01) -> Path:
     return directory
 
 
-def start(model: Path, destination: Path, step: int = 0) -> subprocess.Popen[bytes]:
+def start(model: Path, destination: Path, step: int = 0, keep: int = 0) -> subprocess.Popen[bytes]:
     """Start a publisher and return once it is about to publish."""
     process = subprocess.Popen(
-        [sys.executable, str(WORKER), str(model), str(destination), str(step)],
+        [sys.executable, str(WORKER), str(model), str(destination), str(step), str(keep)],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
@@ -54,10 +54,10 @@ def finish(process: subprocess.Popen[bytes]) -> int:
     return process.returncode
 
 
-def retry(model: Path, destination: Path) -> None:
+def retry(model: Path, destination: Path, keep: int | None = None) -> None:
     """What the next attempt does; nothing kills it."""
     manifest = {"detector": "signs", "run_id": "retry", "fingerprint": "f", "baseline": "", "facts": {}}
-    publish(model, destination, manifest)
+    publish(model, destination, manifest, warmup=b"requests", keep_versions=keep)
 
 
 def expected(model: Path) -> dict[str, str]:
@@ -71,6 +71,7 @@ def expected(model: Path) -> dict[str, str]:
 def digests(version: Path) -> dict[str, str]:
     files = {p.relative_to(version).as_posix(): p for p in version.rglob("*") if p.is_file()}
     json.loads(files.pop("manifest.json").read_text())
+    assert files.pop("assets.extra/tf_serving_warmup_requests").read_bytes() == b"requests"
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
 
 
@@ -116,7 +117,9 @@ def check_published(destination: Path, models: list[Path]) -> None:
     versions = destination / "versions"
     found = [sorted(digests(version).items()) for version in versions.iterdir()]
     assert sorted(found) == sorted(sorted(expected(model).items()) for model in models)
-    assert [p.name for p in destination.iterdir() if p.name.startswith((".staging", ".live.next"))] == []
+    assert [
+        p.name for p in destination.iterdir() if p.name.startswith((".staging", ".removed", ".live.next"))
+    ] == []
 
 
 def test_killed_before_each_step_then_retried(tmp_path: Path) -> None:
@@ -156,8 +159,31 @@ def test_the_first_publication_killed_before_each_step(tmp_path: Path) -> None:
     assert step > 15
 
 
-def test_killed_at_random_moments_then_retried(tmp_path: Path) -> None:
-    models = [make_model(tmp_path / f"model-{seed}", seed, megabytes=3) for seed in range(RANDOM_KILLS)]
+def test_killed_while_old_versions_are_removed(tmp_path: Path) -> None:
+    models = [make_model(tmp_path / f"model-{seed}", seed) for seed in range(4)]
+    for model in models[:3]:
+        retry(model, tmp_path / "before")
+    step, status = 0, -signal.SIGKILL
+    while status != 0:
+        step += 1
+        destination = tmp_path / f"serving-{step}"
+        shutil.copytree(tmp_path / "before", destination, symlinks=True)
+        with polling_reader(destination, models) as seen:
+            status = finish(start(models[3], destination, step, keep=1))
+            retry(models[3], destination, keep=1)
+        check_published(destination, models[2:])
+        assert look(destination, [expected(models[3])]) == 4
+        assert set(seen) <= {3, 4}
+        entries = read_history(destination)
+        assert [e.version for e in entries if e.action == "published"] == [1, 2, 3, 4]
+        assert {e.version for e in entries if e.action == "removed"} == {1, 2}
+    assert step > 25
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("kills", [16, pytest.param(200, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_then_retried(tmp_path: Path, kills: int) -> None:
+    models = [make_model(tmp_path / f"model-{seed}", seed, megabytes=3) for seed in range(kills + 1)]
     destination = tmp_path / "serving"
     process = start(models[0], destination)
     started = time.monotonic()
@@ -175,7 +201,7 @@ def test_killed_at_random_moments_then_retried(tmp_path: Path) -> None:
             retry(model, destination)
             assert look(destination, [expected(model)]) == number
     check_published(destination, models)
-    assert killed > RANDOM_KILLS // 3
+    assert killed > kills // 3
     assert len(set(seen)) > 5  # the reader was there all along
 
 

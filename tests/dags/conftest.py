@@ -27,6 +27,7 @@ executor: {executor}
 model: {{pipeline_config: pipeline.config, checkpoint: model.ckpt}}
 data: {{train: "data/{{span}}", label_map: label_map.pbtxt}}
 train: {{steps: 7, learning_rate: 0.5}}
+gate: {{floor: 0.4, class_floors: {{cat: 0.25}}}}
 schedule: {{cron: {cron}, timezone: Europe/Berlin}}
 """
 

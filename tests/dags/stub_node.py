@@ -1,4 +1,4 @@
-"""Plays `python -m pipelines.plan | run_node | summary` for the DAG tests.
+"""Plays `python -m pipelines.plan | run_node | summary | cli rollback` for the DAG tests.
 
 The folder $UPCYCLE_STUB steers it: NODE.json {"exit": CODE, "times": N, "sleep": S} makes a node fail N
 times or take S seconds; calls are written to calls.jsonl.
@@ -15,7 +15,10 @@ from pathlib import Path
 
 parser = argparse.ArgumentParser()
 parser.add_argument("-m", dest="module")
+parser.add_argument("words", nargs="*")
 for option in ("detector", "run-id", "steps", "learning-rate", "span", "plan", "node", "result"):
+    parser.add_argument(f"--{option}")
+for option in ("triggered-by", "to", "why"):
     parser.add_argument(f"--{option}")
 parser.add_argument("--force", action="store_true")
 options = parser.parse_args()
@@ -29,7 +32,7 @@ def record(**facts: object) -> None:
 
 
 record(**vars(options) | {"node": node, "pid": os.getpid(), "environment": sorted(os.environ)})
-if node == "summary":
+if node in ("summary", "cli"):
     print("mAP_50 0.91, version 1 serves")
     sys.exit()
 print(f"{node} works", flush=True)

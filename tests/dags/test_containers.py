@@ -31,7 +31,11 @@ def shape(dag) -> dict[str, tuple]:
 
 
 def test_the_same_shape_on_every_executor(dags):
-    assert set(dags) == {"retrain_signs", "retrain_docker", "retrain_kubernetes"}
+    names = {"signs", "docker", "kubernetes"}
+    assert set(dags) == {f"{what}_{name}" for what in ("retrain", "rollback") for name in names}
+    assert (
+        shape(dags["rollback_signs"]) == shape(dags["rollback_docker"]) == shape(dags["rollback_kubernetes"])
+    )
     assert shape(dags["retrain_signs"]) == shape(dags["retrain_docker"]) == shape(dags["retrain_kubernetes"])
     assert Path(dags["retrain_docker"].fileloc).name == "retrain_docker.py"
 

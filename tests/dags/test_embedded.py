@@ -48,7 +48,7 @@ def test_a_run_shows_each_task_and_ends_with_the_summary(embedded, tmp_path):
     assert (plan["module"], plan["steps"], plan["span"]) == ("pipelines.plan", "5", "2026-11 a")
     assert (plan["learning_rate"], plan["force"]) == (None, False)
     assert plan["detector"] == str(tmp_path / "detectors" / "signs.yaml")
-    assert plan["run_id"].startswith("manual__")
+    assert plan["run_id"].startswith("manual__") and plan["triggered_by"] == "dag_test"
     assert {call["plan"] for call in made[1:]} == {str(tmp_path / "run of today")}
     assert [call["node"] for call in made[-4:]] == ["Trainer", "Evaluator", "Pusher", "summary"]
 

@@ -28,7 +28,8 @@ def test_one_dag_a_detector_file(load_dags, detectors, detector_yaml):
     (detectors / "second.yml").write_text(detector_yaml("boards-2", cron="null"))
     bag = load_dags()
     assert bag.import_errors == {}
-    assert set(bag.dags) == {"retrain_signs", "retrain_boards-2"}
+    names = {"signs", "boards-2"}
+    assert set(bag.dags) == {f"{what}_{name}" for what in ("retrain", "rollback") for name in names}
     assert not bag.dags["retrain_boards-2"].timetable.can_be_scheduled
 
 
@@ -36,6 +37,7 @@ def test_tasks_pools_and_retries(load_dags):
     dag = load_dags().dags["retrain_signs"]
     assert shape(dag) == EDGES
     assert {t.task_id for t in dag.tasks if t.pool == "gpu"} == {"Trainer", "Evaluator"}
+    assert "publishes if mAP_50 >= 0.4 and AP(cat) >= 0.25 and it falls at most 0 below" in dag.doc_md
     assert {t.retries for t in dag.tasks} == {2}
     assert all(t.retry_delay == timedelta(seconds=5) for t in dag.tasks)
     assert (dag.catchup, dag.max_active_runs) == (False, 1)
@@ -72,7 +74,7 @@ def test_a_broken_file_is_shown_and_touches_no_other(load_dags, detectors, detec
     (detectors / "zz broken.yaml").write_text(text(detector_yaml))
     bag = load_dags()
     assert bag.import_errors == {}
-    assert set(bag.dags) == {"retrain_signs", "retrain_zz_broken"}
+    assert set(bag.dags) == {"retrain_signs", "rollback_signs", "retrain_zz_broken"}
     assert shape(bag.dags["retrain_signs"]) == EDGES
     broken = bag.dags["retrain_zz_broken"]
     assert problem in broken.doc_md and "fix:" in broken.doc_md and str(detectors) in broken.doc_md
@@ -85,7 +87,11 @@ def test_a_broken_file_never_takes_a_good_dags_name(load_dags, detectors, detect
     (detectors / "a.yaml").write_text(detector_yaml("b"))
     (detectors / "b.yaml").write_text("no: good")
     bag = load_dags()
-    assert set(bag.dags) == {"retrain_signs", "retrain_b", "retrain_b_broken"}
+    assert set(bag.dags) - {"rollback_signs", "rollback_b"} == {
+        "retrain_signs",
+        "retrain_b",
+        "retrain_b_broken",
+    }
     assert shape(bag.dags["retrain_b"]) == EDGES
 
 

@@ -151,7 +151,7 @@ def test_a_run_through_the_real_scheduler(server, detectors, detector_yaml, tmp_
         lambda: (s := server.state("retrain_signs", run_id)) in ("success", "failed") and s
     ) == ("success")
     dags = {dag["dag_id"]: dag for dag in server.api("GET", "/api/v2/dags")["dags"]}
-    assert set(dags) == {"retrain_signs", "retrain_broken"}
+    assert set(dags) == {"retrain_signs", "rollback_signs", "retrain_broken"}
     assert "broken: broken.yaml" in dags["retrain_broken"]["dag_display_name"]
     assert server.api("GET", "/api/v2/importErrors")["total_entries"] == 0
     tasks = server.api("GET", f"/api/v2/dags/retrain_signs/dagRuns/{run_id}/taskInstances")["task_instances"]

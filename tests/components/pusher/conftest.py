@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from components.evaluator.smoke_test import SmokeTest
+from tests.components.pusher.small_detector import save_small_detector, small_smoke_test
+
 MANIFEST = {
     "detector": "signs",
     "run_id": "run-1",
@@ -35,3 +38,24 @@ def make_model(tmp_path: Path) -> Callable[[str], Path]:
         return directory
 
     return make
+
+
+SCORES = {"a": 0.9, "b": 0.8}
+
+
+@pytest.fixture
+def make_detector(make_model: Callable[[str], Path]) -> Callable[[str], Path]:
+    """Like make_model, with a SavedModel that finds one box, with the score of SCORES."""
+
+    def make(content: str) -> Path:
+        directory = make_model(content)
+        save_small_detector(directory / "saved_model", SCORES[content])
+        return directory
+
+    return make
+
+
+@pytest.fixture
+def smoke_test() -> Callable[[str], SmokeTest]:
+    """What the detector of that content finds."""
+    return lambda content: small_smoke_test(SCORES[content])

@@ -36,3 +36,22 @@ def test_training_records_are_not_part_of_the_model(make_model: Callable[[str], 
     before = content_hash(model_files(model))
     (model / "training.json").write_text('{"seconds": 5}')
     assert content_hash(model_files(model)) == before
+
+
+def test_model_card_and_tflite_models_are_published_where_they_are(
+    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+) -> None:
+    model = make_model("a")
+    before = content_hash(model_files(model))
+    (model / "model_card.md").write_text("# Model card\n")
+    (model / "tflite").mkdir()
+    (model / "tflite" / "model_int8.tflite").write_bytes(b"TFL3")
+    (model / "last" / "saved_model").mkdir(parents=True)
+    (model / "last" / "saved_model" / "saved_model.pb").write_bytes(b"another step")
+    assert content_hash(model_files(model)) != before
+    version = publish(model, tmp_path / "serving", manifest)
+    assert (version.path / "model_card.md").read_text() == "# Model card\n"
+    assert (version.path / "tflite" / "model_int8.tflite").read_bytes() == b"TFL3"
+    assert not (version.path / "last").exists()
+    (model / "model_card.md").write_text("# Another card\n")
+    assert publish(model, tmp_path / "serving", manifest).number == version.number + 1

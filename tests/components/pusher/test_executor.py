@@ -10,12 +10,14 @@ import pytest
 from tfx import types
 from tfx.types import channel_utils, standard_artifacts
 
-from components.evaluator.results import Comparison, GateSpec, Metrics, ModelEvaluation, Verdict
+from components.evaluator.options import GateOptions
+from components.evaluator.results import Comparison, Metrics, ModelEvaluation, Verdict
+from components.evaluator.smoke_test import SmokeTest, write_smoke_test
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
 from components.pusher.versions import live_version
 from components.types import DetectorModel, Evaluation
-from detection.errors import BadInput
+from detection.errors import BadInput, Failed
 
 
 def evaluation_of(value: float) -> ModelEvaluation:
@@ -34,12 +36,15 @@ def evaluation_of(value: float) -> ModelEvaluation:
 
 @pytest.fixture
 def push(
-    tmp_path: Path, make_model: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    make_detector: Callable[[str], Path],
+    smoke_test: Callable[[str], SmokeTest],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., types.Artifact]:
     """Push a model with a blessing of 0 or 1; returns the pushed_model artifact."""
     monkeypatch.setenv("UPCYCLE_RUN_ID", "scheduled-3")
 
-    def run(content: str, blessed: int) -> types.Artifact:
+    def run(content: str, blessed: int, evaluated: str | None = None) -> types.Artifact:
         def artifact(kind: type[types.Artifact], path: Path) -> types.Artifact:
             path.mkdir(exist_ok=True)
             made = kind()
@@ -47,20 +52,21 @@ def push(
             return made
 
         comparison = Comparison(
-            gate=GateSpec(),
-            verdict=Verdict(blessed=bool(blessed), reasons=[]),
+            gate=GateOptions(floor=0.5),
+            verdict=Verdict(blessed=bool(blessed)),
             candidate=evaluation_of(0.75),
             baseline=evaluation_of(0.5),
         )
         evaluation = artifact(Evaluation, tmp_path / "evaluation")
         (tmp_path / "evaluation" / "metrics.json").write_text(comparison.model_dump_json())
+        write_smoke_test(smoke_test(evaluated or content), tmp_path / "evaluation")
         blessing = artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing")
         blessing.set_int_custom_property("blessed", blessed)
         pushed = artifact(standard_artifacts.PushedModel, tmp_path / f"pushed-{content}")
         manifest = {"detector": "signs", "fingerprint": "f", "baseline": "", "facts": {"code_version": "c1"}}
         Executor().Do(
             {
-                "model": [artifact(DetectorModel, make_model(content))],
+                "model": [artifact(DetectorModel, make_detector(content))],
                 "blessing": [blessing],
                 "evaluation": [evaluation],
             },
@@ -68,6 +74,7 @@ def push(
             {
                 "destination": str(tmp_path / "serving"),
                 "manifest": json.dumps(manifest),
+                "keep_versions": 0,
                 "code_version": "c1",
             },
         )
@@ -88,6 +95,19 @@ def test_a_blessed_model_is_published(push: Callable[..., types.Artifact], tmp_p
     assert pushed.get_int_custom_property("version") == 1
     assert pushed.get_string_custom_property("pushed_destination") == str(live.path)
     assert (Path(pushed.uri) / "manifest.json").read_bytes() == (live.path / "manifest.json").read_bytes()
+
+
+def test_a_model_that_was_not_the_evaluated_one_is_not_published(
+    push: Callable[..., types.Artifact], tmp_path: Path
+) -> None:
+    push("a", blessed=1)
+    with pytest.raises(Failed, match="does not detect what the evaluated one did"):
+        push("b", blessed=1, evaluated="a")
+    live = live_version(tmp_path / "serving")
+    assert live is not None and live.number == 1
+    assert not list((tmp_path / "serving").glob(".staging*"))
+    requests = live.path / "assets.extra" / "tf_serving_warmup_requests"
+    assert requests.stat().st_size > 0
 
 
 def test_a_refused_model_leaves_serving_untouched(
@@ -122,5 +142,6 @@ def test_contract() -> None:
         evaluation=channel_utils.as_channel([Evaluation()]),
         destination="serving",
         manifest="{}",
+        keep_versions=0,
     )
     assert pusher.outputs["pushed_model"].type is standard_artifacts.PushedModel

@@ -40,7 +40,13 @@ def test_layout_is_what_tensorflow_serving_needs(
         "variables/variables.index",
     ]
     assert (destination / "live" / "1" / "saved_model.pb").read_bytes() == b"graph of a"
-    assert sorted(os.listdir(destination)) == [".live-1", ".lock", "live", "versions"]
+    assert sorted(os.listdir(destination)) == [
+        ".live-1",
+        ".lock",
+        "history.jsonl",
+        "live",
+        "versions",
+    ]
 
 
 def test_the_destination_can_be_moved_or_mounted_elsewhere(
@@ -137,7 +143,13 @@ def test_leftovers_of_a_killed_publisher_are_removed(
     (destination / ".live-1").mkdir()
     (destination / ".live.next").symlink_to(".live-1")
     publish(make_model("a"), destination, manifest)
-    assert sorted(os.listdir(destination)) == [".live-1", ".lock", "live", "versions"]
+    assert sorted(os.listdir(destination)) == [
+        ".live-1",
+        ".lock",
+        "history.jsonl",
+        "live",
+        "versions",
+    ]
     assert os.listdir(destination / "live") == ["1"]
 
 
@@ -214,3 +226,47 @@ def test_a_foreign_live_directory_is_left_alone(
     with pytest.raises(BadInput, match="something else stands"):
         live_version(tmp_path / "serving")
     assert list_versions(tmp_path / "serving") == []
+
+
+def test_a_copy_that_fails_its_test_is_never_seen(
+    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+) -> None:
+    destination = tmp_path / "serving"
+    publish(make_model("a"), destination, manifest)
+    seen: list[list[str]] = []
+
+    def refuse(copy: Path) -> None:
+        seen.append(sorted(tree(copy)))
+        raise Failed("the copy does not detect", str(copy), "publish again")
+
+    with pytest.raises(Failed, match="does not detect"):
+        publish(make_model("b"), destination, manifest, warmup=b"requests", verify=refuse)
+    assert "saved_model.pb" in seen[0] and "assets.extra/tf_serving_warmup_requests" in seen[0]
+    assert served(destination).number == 1 and len(list_versions(destination)) == 1
+    assert not list(destination.glob(".staging*"))
+    assert publish(make_model("c"), destination, manifest).number == 2
+
+
+def test_requests_to_warm_up_are_no_part_of_the_content(
+    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+) -> None:
+    destination = tmp_path / "serving"
+    first = publish(make_model("a"), destination, manifest, warmup=b"one")
+    assert (first.path / "assets.extra" / "tf_serving_warmup_requests").read_bytes() == b"one"
+    publish(make_model("b"), destination, manifest, warmup=b"two")
+    assert rollback(destination, 1).number == 1
+
+
+@pytest.mark.parametrize("link", ["versions", "versions/7"])
+def test_links_that_lead_out_of_the_destination_are_refused(
+    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any], link: str
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    place = tmp_path / "serving" / link
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to(elsewhere)
+    with pytest.raises(BadInput, match="symbolic link") as error:
+        publish(make_model("a"), tmp_path / "serving", manifest)
+    assert error.value.where == str(place)
+    assert list(elsewhere.iterdir()) == []

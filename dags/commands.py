@@ -1,0 +1,41 @@
+"""What a task of a DAG runs, whatever executes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import BaseOperator
+
+GPU_NODES = ("Trainer", "Evaluator")
+START = datetime(2026, 1, 1, tzinfo=UTC)  # any date in the past: nothing is caught up
+# Scheduled runs are nobody's; the history then names Airflow.
+TRIGGERED_BY = "--triggered-by={{ dag_run.triggering_user_name or 'Airflow' }}"
+
+
+@dataclass(frozen=True)
+class NodeCommand:
+    """One task, `python -m module arguments`. Arguments are templates; empty ones are dropped."""
+
+    task_id: str
+    module: str
+    arguments: tuple[str, ...]
+    variables: tuple[str, ...]  # names of environment variables that the detector's YAML uses
+    has_result: bool = True
+
+    @property
+    def uses_gpu(self) -> bool:
+        """Whether the task takes the GPU pool's slot."""
+        return self.task_id in GPU_NODES
+
+
+OperatorFactory = Callable[[NodeCommand, dict[str, Any]], BaseOperator]
+
+
+def yaml_variables(path: Path) -> tuple[str, ...]:
+    """Names of the environment variables that a detector's YAML uses."""
+    return tuple(sorted(set(re.findall(r"\$\{(\w+)", path.read_text(encoding="utf-8")))))
