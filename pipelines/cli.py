@@ -7,7 +7,7 @@ import sys
 import typer
 
 from pipelines.capture import quiet_stderr
-from pipelines.commands import airflow, architectures, convert, lineage, lint, report, rollback, run
+from pipelines.commands import airflow, architectures, convert, history, lineage, lint, report, rollback, run
 from pipelines.process import exit_code_of
 
 _HELP = """Fine-tune TensorFlow 1 object detectors in TensorFlow 2, with proof.
@@ -31,6 +31,7 @@ app.command("run")(run.run)
 app.command("lineage")(lineage.lineage)
 app.command("report")(report.report)
 app.command("rollback")(rollback.rollback)
+app.command("history")(history.history)
 app.command("airflow")(airflow.airflow)
 
 

@@ -27,7 +27,7 @@ NODE_FOLDERS = {
     "ExampleGen": ("example_gen",),
     "ConfigValidator": ("config_validator", "checkpoint_converter", "example_gen"),
     "CheckpointConverter": ("checkpoint_converter",),
-    "Trainer": ("trainer", "checkpoint_converter"),
+    "Trainer": ("trainer", "checkpoint_converter", "evaluator"),
     "Evaluator": ("evaluator", "checkpoint_converter", "config_validator", "example_gen", "trainer"),
     "Pusher": ("pusher", "evaluator"),
 }
@@ -36,7 +36,7 @@ _PACKAGES = {
     "ExampleGen": ("apache-beam", "pillow", "pycocotools", "tensorflow-data-validation"),
     "ConfigValidator": ("tf-models-research-object-detection",),
     "CheckpointConverter": ("keras", "tensorflow", "tf-models-research-object-detection"),
-    "Trainer": ("keras", "tensorflow"),
+    "Trainer": ("faster-coco-eval", "keras", "keras-tuner", "tensorflow"),
     "Evaluator": ("faster-coco-eval", "tensorflow"),
     "Pusher": (),
 }

@@ -46,7 +46,7 @@ READS = {
     ),
     "CheckpointConverter": ("checkpoint", "model_label_map"),
     "Trainer": (),
-    "Evaluator": ("model_label_map",),
+    "Evaluator": ("model_label_map", "old_eval", "slices"),
     "Pusher": (),
 }
 
@@ -79,6 +79,15 @@ def resolve_inputs(spec: DetectorSpec, span: str | None = None, home: DetectorHo
     for split, paths in splits.items():
         if paths:
             contents[split] = content_of_data(paths, files_of_split(options, split, records))
+    measured = {
+        "old_eval": spec.evaluate.old_eval or (),
+        "slices": tuple(one.csv for one in spec.evaluate.slices if one.csv),
+    }
+    for role, paths in measured.items():
+        for path in paths:
+            _require(path, f"evaluate.{role}", spec.name, Path(path).is_file())
+        if paths:
+            contents[role] = content_of(Path(paths[0]), beside=[Path(path) for path in paths[1:]])
     evaluated = [record for record in records if record.split == "eval"] or records
     proof = sample_of_records(evaluated, PROOF_IMAGES, (home or DetectorHome.of(spec.name)).proof_images)
     return Inputs(

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from components.pusher.history import ACTOR_VARIABLE
 from detection.errors import BadInput, Failed
 from pipelines.data_content import is_unchanged
 from pipelines.inputs import READS, Inputs
@@ -66,6 +67,8 @@ def set_environment(plan: Plan) -> None:
     A variable that is set already wins over the detector's `beam_args`.
     """
     os.environ[RUN_ID_VARIABLE] = plan.run_id
+    if plan.triggered_by:
+        os.environ[ACTOR_VARIABLE] = plan.triggered_by
     if plan.spec.beam_args:
         os.environ.setdefault(BEAM_ARGS, shlex.join(plan.spec.beam_args))
 

@@ -1,7 +1,7 @@
 """A run's plan: inputs hashed, pipeline compiled, written once; every later process of the run reads it.
 
 `python -m pipelines.plan --detector YAML --run-id ID [--steps N] [--learning-rate X] [--span S] [--force]
---result FILE` is what orchestrators call.
+[--triggered-by NAME] --result FILE` is what orchestrators call.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class Plan(Recipe):
     created: str
     overrides: Overrides
     metadata: str
+    triggered_by: str = ""
 
     @property
     def home(self) -> DetectorHome:
@@ -67,14 +68,24 @@ class Plan(Recipe):
         return Path(self.run_dir) / IR_FILE
 
 
-def make_plan(detector_file: Path, overrides: Overrides, run_id: str, home: Path | None = None) -> Plan:
+def make_plan(
+    detector_file: Path,
+    overrides: Overrides,
+    run_id: str,
+    home: Path | None = None,
+    *,
+    triggered_by: str = "",
+) -> Plan:
     """Plan one run of a detector and write HOME/DETECTOR/plans/RUN_ID/.
+
+    `triggered_by` is who asked for it, for the publication's history; "": the system's user.
 
     Planning a run again gives the plan that exists if nothing has changed, and otherwise a new one under
     the id RUN_ID~2, ~3, ...: what already ran under the old inputs is never mixed with the new.
     Raises SpecError or BadInput.
     """
-    spec = _with_overrides(DetectorSpec.from_file(detector_file), overrides)
+    written = DetectorSpec.from_file(detector_file)
+    spec = _with_overrides(written, overrides)
     detector_home = DetectorHome.of(spec.name, home)
     inputs = resolve_inputs(spec, overrides.span, detector_home)
     versions = code_versions()
@@ -99,6 +110,7 @@ def make_plan(detector_file: Path, overrides: Overrides, run_id: str, home: Path
         code_versions=versions,
         baseline=baseline,
         previous_statistics=_previous_statistics(spec, inputs, detector_home),
+        triggered=_triggered(written.train, spec.train),
         destination=str(destination),
         pipeline_root=str(detector_home.artifacts),
         uncached=uncached,
@@ -108,6 +120,7 @@ def make_plan(detector_file: Path, overrides: Overrides, run_id: str, home: Path
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         overrides=overrides,
         metadata=metadata_address(detector_home.metadata),
+        triggered_by=triggered_by,
     )
     _write(plan, compile_ir(plan))
     return plan
@@ -149,6 +162,7 @@ def _fingerprint(spec: DetectorSpec, inputs: Inputs, versions: dict[str, str]) -
         "model": spec.model.model_dump(include={"weights", "prove", "allow"}),
         "train": spec.train.model_dump(),
         "export": spec.export.model_dump(),
+        "evaluate": spec.evaluate.model_dump(exclude={"old_eval": True, "slices": {"__all__": {"csv"}}}),
         "gate": spec.gate.model_dump(),
         "code": versions,
     }
@@ -180,6 +194,11 @@ def _with_overrides(spec: DetectorSpec, overrides: Overrides) -> DetectorSpec:
         ) from None
 
 
+def _triggered(written: TrainOptions, used: TrainOptions) -> list[str]:
+    """Names of the settings that are others than the YAML's; only these, so that equal runs share a cache."""
+    return [name for name in type(used).model_fields if getattr(used, name) != getattr(written, name)]
+
+
 def _write(plan: Plan, ir: str) -> None:
     run_dir = Path(plan.run_dir)
     staging = run_dir.with_name(f".{run_dir.name}.{os.getpid()}")
@@ -199,13 +218,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--span")
     parser.add_argument("--force", action="store_true", help="ignore the cache")
+    parser.add_argument("--triggered-by", default="", help="who asked for the run, for the history")
     parser.add_argument("--result", type=Path, required=True, help="where the result's JSON goes")
     given = parser.parse_args(arguments)
     try:
         overrides = Overrides(
             steps=given.steps, learning_rate=given.learning_rate, span=given.span, force=given.force
         )
-        plan = make_plan(given.detector, overrides, given.run_id)
+        plan = make_plan(given.detector, overrides, given.run_id, triggered_by=given.triggered_by)
     except Exception as error:
         return exit_code_of(error)
     write_json(

@@ -25,7 +25,8 @@ class Recipe(BaseModel):
 
     `baseline` is the directory of the version to compare with, or "" for the converted TF1 model;
     `previous_statistics` is the quarantine folder of the data before, where the YAML asks for drift;
-    `uncached` names the nodes that run whatever the cache holds.
+    `triggered` names the settings of `train` that the trigger changed, and `uncached` the nodes that run
+    whatever the cache holds.
     """
 
     run_id: str
@@ -35,6 +36,7 @@ class Recipe(BaseModel):
     code_versions: dict[str, str]
     baseline: str
     previous_statistics: str = ""
+    triggered: list[str] = []
     destination: str
     pipeline_root: str
     uncached: list[str]
@@ -143,6 +145,7 @@ def _components(recipe: Recipe) -> list[Any]:
         converted_model=converter.outputs["converted_model"],
         train=spec.train.model_dump_json(),
         export=spec.export.model_dump_json(),
+        triggered=json.dumps(recipe.triggered),
     )
     evaluator = Evaluator(
         examples=examples.outputs["examples"],
@@ -151,14 +154,17 @@ def _components(recipe: Recipe) -> list[Any]:
         resolved_config=resolved_config,
         quarantine=examples.outputs["quarantine"],
         gate=spec.gate.model_dump_json(),
+        evaluate=spec.evaluate.model_dump_json(),
         baseline=recipe.baseline,
         baseline_label_map=spec.model.label_map or "",
+        fingerprint=fingerprint(**{role: contents.get(role) for role in READS["Evaluator"]}),
     )
     pusher = Pusher(
         model=trainer.outputs["model"],
         blessing=evaluator.outputs["blessing"],
         evaluation=evaluator.outputs["evaluation"],
         destination=recipe.destination,
+        keep_versions=spec.publish.keep_versions or 0,
         manifest=json.dumps(
             {
                 "detector": spec.name,

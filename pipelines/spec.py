@@ -14,8 +14,11 @@ from pydantic import (
     Field,
     ValidationError,
     field_validator,
+    model_validator,
 )
+from pydantic.fields import FieldInfo
 
+from components.evaluator.options import EvaluateOptions, GateOptions
 from components.trainer.options import ExportOptions, TrainOptions
 from pipelines.interpolation import Location, SpecError, expand, expand_path, load_yaml
 
@@ -127,22 +130,15 @@ class DataSpec(_Section):
         return any("{span}" in path or "{SPAN" in path for path in paths)
 
 
-class GateSpec(_Section):
-    """When a new model may replace the one that serves."""
-
-    metric: Literal["mAP", "mAP_50", "mAP_75"] = Field(
-        default="mAP_50", description="the COCO metric that decides"
-    )
-    min_value: float = Field(default=0.0, ge=0, le=1, description="the least it must reach")
-    min_improvement: float = Field(
-        default=0.0, ge=-1, le=1, description="the least it must gain over the baseline"
-    )
-
-
 class PublishSpec(_Section):
     """Where a blessed model goes."""
 
     destination: str | None = Field(default=None, description="serving directory; default HOME/NAME/serving")
+    keep_versions: int | None = Field(
+        default=None,
+        ge=1,
+        description="how many published versions stay; the live one and the one before it always do",
+    )
 
 
 class ScheduleSpec(_Section):
@@ -171,6 +167,8 @@ class DetectorSpec(_Section):
             ("data", "eval"),
             ("data", "test"),
             ("data", "label_map"),
+            ("evaluate", "slices", "csv"),
+            ("evaluate", "old_eval"),
             ("publish", "destination"),
         }
     )
@@ -181,7 +179,8 @@ class DetectorSpec(_Section):
     data: DataSpec
     train: TrainOptions = TrainOptions()
     export: ExportOptions = ExportOptions()
-    gate: GateSpec = GateSpec()
+    evaluate: EvaluateOptions = EvaluateOptions()
+    gate: GateOptions = Field(description="what a new model must reach to be published, with a floor")
     publish: PublishSpec = PublishSpec()
     schedule: ScheduleSpec = ScheduleSpec()
     executor: Literal["process", "docker", "kubernetes"] = Field(
@@ -198,6 +197,19 @@ class DetectorSpec(_Section):
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", value):
             raise ValueError("a name has lower case letters, digits, - and _ only, and at most 63 of them")
         return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> DetectorSpec:
+        if self.gate.proof and not self.model.prove:
+            raise ValueError("gate.proof wants a proof, and model.prove switches it off: no model would pass")
+        if self.model.label_map is None:
+            if self.evaluate.old_eval:
+                raise ValueError("evaluate.old_eval needs model.label_map: old classes are known by name")
+            if self.gate.old_classes_drop is not None:
+                raise ValueError("gate.old_classes_drop needs model.label_map: old classes are known by name")
+        if self.gate.slice_drop is not None and not self.evaluate.slices:
+            raise ValueError("gate.slice_drop needs evaluate.slices: there are none to look at")
+        return self
 
     @classmethod
     def from_file(cls, path: str | Path) -> DetectorSpec:
@@ -248,20 +260,28 @@ def _expand_tree(value: Any, at: Location, base: Path, source: str, lines: dict[
     return expand(value, where)
 
 
-def _section_at(location: Location) -> type[BaseModel]:
+def _on_the_way(location: Location) -> tuple[type[BaseModel], FieldInfo | None]:
+    """The deepest section and field on the way to a location; a mapping's keys are no fields."""
     section: Any = DetectorSpec
+    field = None
     for part in location:
-        annotation = section.model_fields[part].annotation
-        section = next((a for a in get_args(annotation) if hasattr(a, "model_fields")), annotation)
-    return section
+        found = getattr(section, "model_fields", {}).get(part)
+        if found is None:
+            break
+        field, annotation = found, found.annotation
+        inner = next((a for a in get_args(annotation) if hasattr(a, "model_fields")), annotation)
+        if not hasattr(inner, "model_fields"):
+            break
+        section = inner
+    return section, field
 
 
 def _section_fields(location: Location) -> list[str]:
-    return list(_section_at(location).model_fields)
+    return list(_on_the_way(location)[0].model_fields)
 
 
 def _description(location: Location) -> str:
-    field = _section_at(location[:-1]).model_fields.get(location[-1])
+    field = _on_the_way(location)[1]
     return (field.description if field else None) or f"the `{location[-1]}` section"
 
 

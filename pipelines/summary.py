@@ -15,7 +15,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from components.evaluator.results import REPORT_FILE, GateSpec, ModelEvaluation, Verdict, read_comparison
+from components.evaluator.options import GateOptions
+from components.evaluator.results import REPORT_FILE, ModelEvaluation, Verdict, read_comparison
 from components.pusher.versions import live_version
 from detection.errors import Failed
 from pipelines.node import NodeResult, result_file
@@ -52,7 +53,7 @@ class Summary(BaseModel):
     data: dict[str, Any]
     conversion: dict[str, Any]
     training: dict[str, Any]
-    gate: GateSpec
+    gate: GateOptions
     candidate: ModelEvaluation
     baseline: ModelEvaluation
     verdict: Verdict

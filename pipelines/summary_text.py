@@ -17,6 +17,7 @@ from pipelines.summary import Summary
 
 _PLAIN_WIDTH = 100  # of a log file, where a terminal has no say
 _METRICS = ("mAP_50", "mAP_75", "mAP")
+_RULES_SHOWN = 12  # those that refuse come first
 
 
 def console() -> Console:
@@ -37,8 +38,11 @@ def print_summary(summary: Summary, out: Console | None = None) -> None:
         out.print(line, soft_wrap=True)
     out.print(f"[bold]Metrics[/]    on {summary.candidate.metrics.images} images:")
     out.print(_metrics_table(summary))
-    for reason in summary.verdict.reasons:
-        out.print(f"  {escape(reason)}")
+    reasons = summary.verdict.reasons
+    for reason in reasons[:_RULES_SHOWN]:
+        out.print(f"  {escape(reason)}", soft_wrap=True)
+    if len(reasons) > _RULES_SHOWN:
+        out.print(f"  and {len(reasons) - _RULES_SHOWN} more rules, in the report")
     out.print(_verdict_line(summary), soft_wrap=True)
     out.print(_time_line(summary), soft_wrap=True)
     out.print(f"[bold]Report[/]     {shown_path(summary.report)}", soft_wrap=True)

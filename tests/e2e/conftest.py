@@ -54,7 +54,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     detectors = tmp_path_factory.mktemp("detectors")
     shutil.copytree(ROOT / "detectors" / "demo", detectors / "demo")
     text = (ROOT / "detectors" / "demo.yaml").read_text(encoding="utf-8")
-    text = text.replace("min_value: 0.5", "min_value: 0.0")
+    text = text.replace("floor: 0.5", "floor: 0.0")
     (detectors / "demo.yaml").write_text(text, encoding="utf-8")
     environment = {
         **os.environ,

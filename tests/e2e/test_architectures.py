@@ -44,7 +44,7 @@ def write_inputs(name: str, folder: Path) -> Path:
 model: {{ pipeline_config: {config}, checkpoint: {source.checkpoint} }}
 data: {{ train: data/train, eval: data/eval, label_map: data/label_map.pbtxt }}
 train: {{ steps: {STEPS}, checkpoint_every_steps: 2, train_batch_norm: true }}
-gate: {{ min_value: 0.0, min_improvement: -1 }}
+gate: {{ floor: 0.0, drop: null }}
 """
     )
     return detector

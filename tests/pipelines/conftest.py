@@ -25,6 +25,9 @@ data:
   label_map: label_map.pbtxt
 train:
   steps: 20
+gate:
+  floor: 0.0
+  proof: false
 """
 
 VOC = """<annotation><filename>{index}.jpg</filename>

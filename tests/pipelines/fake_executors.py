@@ -1,4 +1,4 @@
-"""Stand-ins for the slow executors: they write what the real ones write, in no time, without TensorFlow."""
+"""Stand-ins for the slow executors: they write what the real ones write, in no time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import Any
 
 from tfx.dsl.components.base import base_executor
 
-from components.evaluator.results import Comparison, GateSpec, Metrics, ModelEvaluation, Verdict
+from components.evaluator.options import GateOptions
+from components.evaluator.results import Comparison, GateRule, Metrics, ModelEvaluation, Verdict
+from components.evaluator.smoke_test import write_smoke_test
 from detection.errors import Failed
+from tests.components.pusher.small_detector import save_small_detector, small_smoke_test
 
 PROOF = {
     "images": 4,
@@ -108,8 +111,13 @@ class CheckpointConverter(_Fake):
         output_dict["converted_model"][0].set_string_custom_property("proof", "passed")
 
 
+def score_after(steps: int) -> float:
+    """What the model of that many steps gives its box."""
+    return steps / 100
+
+
 class Trainer(_Fake):
-    """A model whose bytes depend on the number of steps."""
+    """A small model that finds one box; its score depends on the number of steps."""
 
     def Do(self, input_dict: Any, output_dict: Any, exec_properties: Any) -> None:  # noqa: N802
         """Write a model and training.json."""
@@ -120,13 +128,12 @@ class Trainer(_Fake):
         _write(
             output_dict["model"][0].uri,
             {
-                "saved_model/saved_model.pb": f"model of {steps} steps",
-                "saved_model/variables/variables.index": "index",
                 "label_map.pbtxt": "item { id: 1 name: 'cat' }",
                 "pipeline.config": "model {}",
                 "training.json": facts | {"history": history, "resumed_from": None},
             },
         )
+        save_small_detector(Path(output_dict["model"][0].uri) / "saved_model", score_after(steps))
 
 
 class Evaluator(_Fake):
@@ -136,11 +143,14 @@ class Evaluator(_Fake):
         """Write metrics, report and blessing."""
         super().Do(input_dict, output_dict, exec_properties)
         value = float(os.environ.get("FAKE_MAP", "0.8"))
-        gate = GateSpec.model_validate_json(exec_properties["gate"])
-        blessed = value >= gate.min_value
+        gate = GateOptions.model_validate_json(exec_properties["gate"])
+        blessed = value >= (gate.floor or 0.0)
+        rule = GateRule(
+            rule="floor", passed=blessed, measured=value, limit=gate.floor, sentence=f"mAP@0.5 is {value}."
+        )
         comparison = Comparison(
             gate=gate,
-            verdict=Verdict(blessed=blessed, reasons=[f"mAP@0.5 is {value}."]),
+            verdict=Verdict(blessed=blessed, rules=[rule]),
             candidate=_evaluation("new model", value),
             baseline=_evaluation(exec_properties["baseline"] or "converted TF1 model", 0.1),
         )
@@ -148,6 +158,8 @@ class Evaluator(_Fake):
             output_dict["evaluation"][0].uri,
             {"metrics.json": comparison.model_dump_json(), "report.html": "<html>report</html>"},
         )
+        steps = json.loads((Path(input_dict["model"][0].uri) / "training.json").read_text())["steps"]
+        write_smoke_test(small_smoke_test(score_after(steps)), Path(output_dict["evaluation"][0].uri))
         output_dict["blessing"][0].set_int_custom_property("blessed", int(blessed))
 
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("lint", "convert", "architectures", "run", "lineage", "report", "rollback", "airflow")
+COMMANDS = ("lint", "convert", "architectures", "run", "lineage", "report", "rollback", "history", "airflow")
 
 
 def upcycle(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -26,6 +26,27 @@ def test_every_content_of_a_detector(detector: Path) -> None:
     assert [Path(path).name for path in inputs.proof_images] == ["0.jpg", "1.jpg", "2.jpg", "3.jpg"]
 
 
+def test_the_files_of_an_evaluation_are_contents_too(detector: Path) -> None:
+    folder = detector.parent
+    (folder / "tf1.pbtxt").write_text("item { id: 1 name: 'cat' }")
+    for name in ("a.record", "b.record", "weather.csv"):
+        (folder / name).write_text(name)
+    text = detector.read_text().replace("model.ckpt\n", "model.ckpt\n  label_map: tf1.pbtxt\n", 1)
+    detector.write_text(
+        text + "evaluate:\n  old_eval: [a.record, b.record]\n"
+        "  slices: [{by: csv, csv: weather.csv, column: weather}, {by: folder}]\n"
+    )
+    contents = resolve_inputs(DetectorSpec.from_file(detector)).contents
+    assert (contents["old_eval"].files, contents["slices"].files) == (2, 1)
+    (folder / "b.record").write_text("edited")
+    again = resolve_inputs(DetectorSpec.from_file(detector)).contents
+    assert again["old_eval"].sha256 != contents["old_eval"].sha256
+    assert not is_unchanged(contents["old_eval"]) and is_unchanged(contents["slices"])
+    (folder / "weather.csv").unlink()
+    with pytest.raises(BadInput, match="`evaluate.slices` does not exist"):
+        resolve_inputs(DetectorSpec.from_file(detector))
+
+
 @pytest.mark.parametrize("missing", ["pipeline.config", "label_map.pbtxt", "data"])
 def test_what_is_missing_is_named(detector: Path, missing: str) -> None:
     (detector.parent / missing).rename(detector.parent / "moved")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +64,8 @@ def test_the_fingerprint_follows_contents_and_settings_only(make_tiny_plan: Make
             ("checkpoint: model.ckpt", "checkpoint: model.ckpt\n  weights: raw"),
             ("checkpoint: model.ckpt", "checkpoint: model.ckpt\n  prove: false"),
             ("checkpoint: model.ckpt", "checkpoint: model.ckpt\n  allow: [CFG012]"),
+            ("floor: 0.0", "floor: 0.1"),
+            ("gate:", "evaluate: {operating_score: 0.4}\ngate:"),
         ],
         start=4,
     ):
@@ -87,7 +90,19 @@ def test_overrides_that_can_not_be(
 
 def test_a_short_run_has_a_short_warmup(make_tiny_plan: MakePlan, detector: Path) -> None:
     detector.write_text(detector.read_text().replace("steps: 20", "steps: 400\n  warmup_steps: 40"))
-    assert make_plan(detector, Overrides(steps=30), "run-1").spec.train.warmup_steps == 3
+    plan = make_plan(detector, Overrides(steps=30), "run-1")
+    assert plan.spec.train.warmup_steps == 3
+    assert plan.triggered == ["steps", "warmup_steps"]
+
+
+def test_the_trainer_is_told_what_the_trigger_changed(make_tiny_plan: MakePlan, detector: Path) -> None:
+    def triggered(run_id: str, **overrides: Any) -> list[str]:
+        return make_plan(detector, Overrides(**overrides), run_id).triggered
+
+    assert triggered("run-1") == []
+    assert triggered("run-2", learning_rate=0.5) == ["learning_rate"]
+    # the YAML's own value is no change: the cache holds what it made
+    assert triggered("run-3", steps=20) == []
 
 
 def _publish(destination: Path, content: bytes, fingerprint: str, baseline: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def test_first_run_second_run_changed_run(
     assert (first.training["first_loss"], first.training["last_loss"]) == (3.0, 0.5)
     assert home.report.read_text() == "<html>report</html>"
     assert Summary.model_validate_json(home.summary.read_text()) == first
-    assert (home.plan_dir("run-1") / "logs" / "Trainer.log").read_text() == "Trainer works\n"
+    assert (home.plan_dir("run-1") / "logs" / "ConfigValidator.log").read_text() == "ConfigValidator works\n"
     lines = capfd.readouterr().out.splitlines()
     assert lines[:2] == ["ExampleGen", "  ExampleGen works"]
     assert lines[2].startswith("ExampleGen: done, ")
@@ -66,7 +67,7 @@ def test_a_refused_model_changes_nothing(
     fake_executors: Path, home: DetectorHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(fake_executors, "run-1")
-    fake_executors.write_text(fake_executors.read_text() + "gate: {min_value: 0.5}\n")
+    fake_executors.write_text(fake_executors.read_text().replace("floor: 0.0", "floor: 0.5"))
     monkeypatch.setenv("FAKE_MAP", "0.3")
     summary = run(fake_executors, "run-2", steps=30)
     assert not summary.verdict.blessed
@@ -224,5 +225,16 @@ def test_the_commands_about_a_run(fake_executors: Path, home: DetectorHome) -> N
         "was": 2,
         "path": str(home.serving / "versions" / "1"),
     }
-    assert "version 2 serves now (before: 1)" in runner.invoke(app, ["rollback", "tiny", "--to", "2"]).stdout
+    forth = runner.invoke(app, ["rollback", "tiny", "--to", "2", "--why", "a mistake"])
+    assert "version 2 serves now (before: 1)" in forth.stdout
+    history = runner.invoke(app, ["history", "tiny"]).stdout
+    assert "published 2 (before: 1)" in history and "rolled back 2 (before: 1)" in history
+    assert ": a mistake\n" in history and history.endswith(f"versions{os.sep}2\n")
+    entries = json.loads(runner.invoke(app, ["history", "tiny", "--json"]).stdout)
+    assert [(entry["action"], entry["version"]) for entry in entries] == [
+        ("published", 1),
+        ("published", 2),
+        ("rolled back", 1),
+        ("rolled back", 2),
+    ]
     assert runner.invoke(app, ["run", str(fake_executors), "--resume", "--steps", "3"]).exit_code == 2

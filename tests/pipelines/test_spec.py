@@ -15,6 +15,7 @@ from pipelines.spec import DataSpec, DetectorSpec, SpecError
 ROOT = Path(__file__).resolve().parents[2]
 GOOD = """\
 name: boards
+gate: {floor: 0.4}
 model:
   pipeline_config: boards/pipeline.config
   checkpoint: /models/model.ckpt
@@ -22,6 +23,10 @@ data:
   train: ${PL_DATA:-../data}/train
   label_map: boards/label_map.pbtxt
 """
+
+
+def with_gate(rules: str) -> str:
+    return GOOD.replace("floor: 0.4", rules)
 
 
 def parse(text: str) -> DetectorSpec:
@@ -41,7 +46,7 @@ def test_paths_are_absolute_and_defaults_are_filled(monkeypatch: pytest.MonkeyPa
     assert spec.model.checkpoint == "/models/model.ckpt"
     assert spec.data.train == ("/repo/data/train",)
     assert spec.data.eval is None and spec.data.eval_fraction == 0.2
-    assert (spec.gate.metric, spec.gate.min_value, spec.gate.min_improvement) == ("mAP_50", 0.0, 0.0)
+    assert (spec.gate.metric, spec.gate.floor, spec.gate.drop) == ("mAP_50", 0.4, 0.0)
     assert (spec.executor, spec.schedule.cron, spec.publish.destination) == ("process", None, None)
 
 
@@ -70,33 +75,68 @@ def test_package_checkpoints_stay_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("text", "what", "where", "fix"),
     [
-        (GOOD.replace("train:", "trian:"), "unknown key `data.trian` (and 1 more)", ":6", "`train`?"),
-        (GOOD + "trainer: {}\n", "unknown key `trainer`", ":8", "did you mean `train`?"),
-        (GOOD + "xyzzy: 1\n", "unknown key `xyzzy`", ":8", "the keys here are: name, description"),
+        (GOOD.replace("train:", "trian:"), "unknown key `data.trian` (and 1 more)", ":7", "`train`?"),
+        (GOOD + "trainer: {}\n", "unknown key `trainer`", ":9", "did you mean `train`?"),
+        (GOOD + "xyzzy: 1\n", "unknown key `xyzzy`", ":9", "the keys here are: name, description"),
         (
             GOOD.replace("  label_map: boards/label_map.pbtxt\n", ""),
             "`data.label_map` is missing",
-            ":5",
+            ":6",
             "add",
         ),
-        (GOOD + "train: {steps: many}\n", "`train.steps`: Input should be a valid integer", ":8", "steps"),
-        (GOOD + "gate: {metric: AP}\n", "`gate.metric`: Input should be 'mAP'", ":8", "COCO metric"),
+        (GOOD + "train: {steps: many}\n", "`train.steps`: Input should be a valid integer", ":9", "steps"),
+        (with_gate("floor: 0.4, metric: AP"), "`gate.metric`: Input should be 'mAP'", ":2", "COCO metric"),
+        (
+            with_gate("min_value: 0.4"),
+            "unknown key `gate.min_value`",
+            ":2",
+            "the keys here are: metric, floor",
+        ),
+        (with_gate("drop: 0.02"), "`gate`: a gate without a floor lets any model pass", ":2", "correct"),
+        (with_gate("floor: 1.4"), "`gate.floor`: Input should be less than or equal to 1", ":2", "least"),
+        (
+            with_gate("class_floors: {cat: -1}"),
+            "`gate.class_floors.cat`: Input should be greater",
+            ":2",
+            "single classes",
+        ),
+        (GOOD.replace("gate: {floor: 0.4}\n", ""), "`gate` is missing", "", "to be published, with a floor"),
+        (with_gate("floor: 0, slice_drop: 0.1"), "gate.slice_drop needs evaluate.slices", "", "correct"),
+        (with_gate("floor: 0, old_classes_drop: 0.1"), "needs model.label_map: old classes", "", "correct"),
+        (
+            GOOD + "evaluate: {old_eval: old.record}\n",
+            "evaluate.old_eval needs model.label_map",
+            "",
+            "correct",
+        ),
+        (
+            GOOD.replace("model.ckpt\n", "model.ckpt\n  prove: false\n"),
+            "gate.proof wants a proof, and model.prove switches it off",
+            "",
+            "correct",
+        ),
+        (
+            GOOD + "evaluate: {slices: [{by: size}]}\n",
+            "`evaluate.slices`: a slice by size needs `edges`",
+            ":9",
+            "correct",
+        ),
         (GOOD.replace("boards\n", "My Boards\n", 1), "`name`: a name has lower case", ":1", "lower case"),
-        (GOOD + "schedule: {cron: daily}\n", "a cron expression has five fields", ":8", "five fields"),
+        (GOOD + "schedule: {cron: daily}\n", "a cron expression has five fields", ":9", "five fields"),
         (
             GOOD + "train: {steps: 10, warmup_steps: 10}\n",
             "`train`: warmup_steps must be less than steps",
-            ":8",
+            ":9",
             "correct",
         ),
         (
             GOOD + "train: {keep: best}\n",
             "`train`: keep: best needs eval_every_steps: it looks at validations",
-            ":8",
+            ":9",
             "correct",
         ),
-        (GOOD.replace(":-../data", ""), "variable PL_DATA is not set", ":6", "${PL_DATA:-...}"),
-        (GOOD + "name: again\n", "the key `name` is given twice", ":8 (first on line 1)", "keep one"),
+        (GOOD.replace(":-../data", ""), "variable PL_DATA is not set", ":7", "${PL_DATA:-...}"),
+        (GOOD + "name: again\n", "the key `name` is given twice", ":9 (first on line 1)", "keep one"),
         ("name: [", "not valid YAML", ":1:8", "correct the YAML"),
         ("- a\n", "not a mapping", "", "microcontrollers.yaml"),
     ],
@@ -161,7 +201,7 @@ def test_several_paths_and_addresses() -> None:
 )
 def test_what_is_wrong_with_the_data(line: str, what: str, fix: str) -> None:
     error = refused(GOOD + line)
-    assert what in error.what and error.where == "boards.yaml:8" and fix in error.fix
+    assert what in error.what and error.where == "boards.yaml:9" and fix in error.fix
 
 
 def test_span() -> None:
@@ -189,3 +229,12 @@ def test_both_environments_import_it_and_it_stays_light(python: Path) -> None:
         [python, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_files_of_an_evaluation_are_absolute() -> None:
+    text = GOOD.replace("data:\n", "  label_map: old.pbtxt\ndata:\n") + (
+        "evaluate: {old_eval: old.record, slices: [{by: csv, csv: weather.csv, column: weather}]}\n"
+    )
+    evaluate = parse(text).evaluate
+    assert evaluate.old_eval == ("/repo/detectors/old.record",)
+    assert evaluate.slices[0].csv == "/repo/detectors/weather.csv"

@@ -73,6 +73,13 @@ def test_a_published_frozen_graph_to_new_classes(pedestrian, pedestrian_config, 
     np.testing.assert_array_equal(bias[:, 0], old_bias[:, 0])
     np.testing.assert_allclose(bias[:, 1:], np.log(0.01 / 0.99), rtol=1e-6)  # sigmoid: a prior of 0.01
 
+    # what train.keep_old_classes learns from: the proved model, with the class of the checkpoint
+    proved = build_detector(pedestrian_config.model, num_classes=1)
+    read_weights(proved, out / "saved_model" / "variables" / "variables")
+    np.testing.assert_array_equal(
+        proved.box_predictors[0].get_weights()[-1], variables["BoxPredictor_0/ClassPredictor/biases"]
+    )
+
 
 def test_the_same_number_of_classes_keeps_the_class_head(tf1_folder, tf1_config, reference, tmp_path):
     name = "embedded_ssd_mobilenet_v1"
