@@ -1,6 +1,7 @@
 """Read access to a serving destination: which versions exist and which one is live.
 
-    DEST/versions/N/        saved_model.pb, variables/, label_map.pbtxt, pipeline.config, manifest.json
+    DEST/versions/N/        saved_model.pb, variables/, assets.extra/, label_map.pbtxt, pipeline.config,
+                            model_card.md, tflite/ if there is one, manifest.json
     DEST/.live-N/N       -> ../versions/N
     DEST/live            -> .live-N
 
