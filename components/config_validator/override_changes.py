@@ -15,7 +15,12 @@ from detection.config.architectures import WARMUP_START
 if TYPE_CHECKING:  # pydantic takes longer to import than a lint takes
     from components.config_validator.overrides import Overrides
 
-_OPTIMIZERS = {"momentum": "momentum_optimizer", "adam": "adam_optimizer", "rmsprop": "rms_prop_optimizer"}
+_OPTIMIZERS = {
+    "momentum": "momentum_optimizer",
+    "adam": "adam_optimizer",
+    "adamw": "adam_optimizer",  # the config has no message for its weight decay
+    "rmsprop": "rms_prop_optimizer",
+}
 
 
 def override_changes(config: Any, overrides: Overrides) -> list[Change]:

@@ -18,7 +18,7 @@ class Overrides(BaseModel):
     batch_size: int | None = Field(default=None, ge=1)
     learning_rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     warmup_steps: int | None = Field(default=None, ge=0)
-    optimizer: Literal["config", "momentum", "adam", "rmsprop"] = "config"
+    optimizer: Literal["config", "momentum", "adam", "adamw", "rmsprop"] = "config"
     schedule: Literal["config", "constant", "cosine"] = "config"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from google.protobuf import text_format
@@ -102,7 +102,7 @@ def test_manual_steps_are_changed_one_by_one(config: Any) -> None:
             "schedule": "cosine",
         },
         {"steps": 500, "optimizer": "rmsprop", "schedule": "constant"},
-        {"steps": 300, "warmup_steps": 400, "schedule": "cosine"},
+        {"steps": 300, "warmup_steps": 200, "schedule": "cosine"},
     ],
 )
 def test_the_config_then_trains_as_the_trainer_would_with_the_options(
@@ -125,3 +125,23 @@ def test_the_config_then_trains_as_the_trainer_would_with_the_options(
         for optimizer, chosen in ((config.train_config.optimizer, options), (resolved, TrainOptions()))
     ]
     assert kinds[0] is kinds[1]
+
+
+def test_adamw_is_adam_with_what_the_config_can_say_of_it(config: Any) -> None:
+    text = format_pipeline_config(config)
+    for change in override_changes(config, Overrides(optimizer="adamw")):
+        text = apply_edits(text, edits_of(text, change))
+    optimizer = parse_pipeline_config(text, "p").train_config.optimizer
+    assert optimizer.WhichOneof("optimizer") == "adam_optimizer"
+    kind = config.train_config.optimizer.WhichOneof("optimizer")
+    assert (
+        optimizer.adam_optimizer.learning_rate == getattr(config.train_config.optimizer, kind).learning_rate
+    )
+
+
+def test_every_setting_that_overrides_is_known_here() -> None:
+    from components.trainer.options import TrainOptions
+
+    for name, field in Overrides.model_fields.items():
+        wanted = TrainOptions.model_fields[name].annotation
+        assert set(get_args(field.annotation)) == set(get_args(wanted)), name
