@@ -20,6 +20,7 @@ def test_num_classes_of_the_config_and_overridden(small_config: Any) -> None:
     assert by_path["ssd/BoxPredictor_0/ClassPredictor/bias"].shape == (3 * 8,)
 
 
+@pytest.mark.slow
 def test_every_ssd_type_has_as_many_feature_maps_as_the_anchors_are_told(small_config: Any) -> None:
     ssd = small_config.model.ssd
     ssd.feature_extractor.num_layers = 6

@@ -49,6 +49,7 @@ def test_back_and_forth_gives_every_bit_again(converted, tf1_folder, tmp_path):
     assert tf.train.load_variable(result.prefix, "global_step") == 0
 
 
+@pytest.mark.slow
 def test_a_two_stage_detector_gives_every_bit_again(tf1_folder, tf1_config, tmp_path, monkeypatch):
     name = "faster_rcnn_inception_v2"
     # TF 1.15's model has a depth that pipeline.config has no field for
@@ -65,6 +66,7 @@ def test_a_two_stage_detector_gives_every_bit_again(tf1_folder, tf1_config, tmp_
     )
 
 
+@pytest.mark.slow
 def test_a_trained_detector_in_tf1s_graph_gives_equal_outputs(converted, reference, tmp_path):
     config = read_pipeline_config(converted / "pipeline.config")
     trained = build_detector(config.model)

@@ -93,6 +93,7 @@ def test_a_usual_optimizer_has_no_answer(config: Any, problems_of: ProblemsOf, t
     + [(text, True) for text in SOUND],
 )
 def test_errors_are_what_learns_nothing(config: Any, text: str, learns: bool) -> None:
+    import keras
     import tensorflow as tf
     from google.protobuf import text_format
 
@@ -102,17 +103,17 @@ def test_errors_are_what_learns_nothing(config: Any, text: str, learns: bool) ->
 
     text_format.Merge(text, config)
     optimizer = build_optimizer(config.train_config.optimizer, TrainOptions(), Constant(0.05))
-    weight = tf.Variable(1.0)
+    weight = keras.Variable(1.0)
     optimizer.build([weight])
 
     @tf.function
     def farthest_in_the_end() -> tf.Tensor:
         farthest = tf.zeros([])
         for step in tf.range(400):
-            optimizer.apply([2.0 * weight], [weight])  # the gradient of its square
+            optimizer.apply([2.0 * weight.value], [weight])  # the gradient of its square
             if step >= 300:
                 # not tf.maximum, which may lose a NaN
-                farthest = farthest if tf.abs(weight) <= farthest else tf.abs(weight)
+                farthest = farthest if tf.abs(weight.value) <= farthest else tf.abs(weight.value)
         return farthest
 
     assert bool(farthest_in_the_end() < 0.5) == learns

@@ -202,6 +202,7 @@ def with_averages(training: Training, decay: float, *, evaluated: bool = True) -
     return replace(training, config=config)
 
 
+@pytest.mark.slow
 def test_averages_are_exported_where_tf1_would_and_survive_a_kill(
     trained: Path,
     training: Training,
@@ -250,6 +251,7 @@ def test_averages_are_exported_where_tf1_would_and_survive_a_kill(
     )
 
 
+@pytest.mark.slow
 def test_best_step_is_exported_after_a_kill_and_an_early_stop(
     training: Training, tmp_path: Path, weights_of: Weights, monkeypatch: pytest.MonkeyPatch
 ) -> None:

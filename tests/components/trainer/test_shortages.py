@@ -65,6 +65,7 @@ def fill(path: Path) -> None:
     path.write_text("x")
 
 
+@pytest.mark.slow
 def test_memory_that_is_too_small_says_what_to_change(
     training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
