@@ -86,7 +86,6 @@ def distances(name: str, *parts: int) -> list[float]:
     return [json.loads(line)["distance"] for line in lines]
 
 
-@pytest.mark.slow
 def test_two_replicas_with_hard_examples_equal_one_their_images_in_parts() -> None:
     (found,) = distances("hard_examples", 2)
     assert found < 1e-5
