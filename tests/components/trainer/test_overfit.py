@@ -48,6 +48,7 @@ STEPS, CHUNK = 240, 20
 RATES = {"ssd": 0.002, "faster_rcnn": 0.0003}
 FRACTION = 0.2  # of the loss at the start
 SIDE = 120
+LIKELIEST = 4
 # of each image: the class and the box of its objects
 OBJECTS = [
     [(1, (0.1, 0.1, 0.6, 0.55)), (2, (0.45, 0.5, 0.95, 0.9))],
@@ -94,15 +95,21 @@ def keep_signal(detector: Detector, images: tf.Tensor) -> None:
 
 
 def finds_everything(detector: Detector, images: np.ndarray, groundtruth: dict[str, tf.Tensor]) -> bool:
-    """Whether the two likeliest detections of each image are its objects, at IoU 0.5 and of their class."""
+    """Whether both objects of each image are among its four likeliest detections, at IoU 0.5, of their class.
+
+    A worse box of the first object, which non-maximum suppression leaves, may come before the second.
+    """
     detections = detector.detect(tf.constant(images))
-    overlaps = iou(groundtruth["boxes"], detections["detection_boxes"][:, :2]).numpy()
-    found = tf.cast(detections["detection_classes"][:, :2], tf.int32).numpy()
+    overlaps = iou(groundtruth["boxes"], detections["detection_boxes"][:, :LIKELIEST]).numpy()
+    found = tf.cast(detections["detection_classes"][:, :LIKELIEST], tf.int32).numpy()
     right = (overlaps >= 0.5) & (groundtruth["classes"].numpy()[:, :, None] == found[:, None])
     return bool(right.any(axis=2).all())
 
 
-@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)])
+@pytest.mark.parametrize(
+    "name",
+    [*QUICK, *(pytest.param(name, marks=[pytest.mark.slow, pytest.mark.timeout(3000)]) for name in SLOW)],
+)
 def test_a_batch_is_learnt_by_heart(name: str) -> None:
     keras.utils.set_random_seed(3)
     config = parse_pipeline_config(CONFIGS[name], name).model
