@@ -131,7 +131,8 @@ def code_version(node: str) -> str:
         total.update(f"{package}=={importlib.metadata.version(package)}\n".encode())
     folders = [_ROOT / "detection", *(_ROOT / "components" / folder for folder in NODE_FOLDERS[node])]
     sources = [file for folder in folders for file in _files_at(folder)]
-    for file in [*sources, _ROOT / "components" / "types.py"]:
+    shared = [_ROOT / "components" / name for name in ("settings.py", "types.py")]
+    for file in [*sources, *shared]:
         total.update(f"{file.relative_to(_ROOT)}\0{_sha256(file)}\n".encode())
     return total.hexdigest()[:16]
 

@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from components.pusher.versions import live_version
+from components.settings import Section
 from components.trainer.options import TrainOptions
 from detection.errors import BadInput
 from pipelines.capture import quiet_stderr
@@ -35,10 +36,8 @@ PLAN_FILE = "plan.json"
 IR_FILE = "pipeline.json"
 
 
-class Overrides(BaseModel):
+class Overrides(Section):
     """What a trigger may change for one run."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     steps: int | None = None
     learning_rate: float | None = None

@@ -9,8 +9,6 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -19,6 +17,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 
 from components.evaluator.options import EvaluateOptions, GateOptions
+from components.settings import Paths, Section
 from components.trainer.options import ExportOptions, TrainOptions
 from pipelines.interpolation import Location, SpecError, expand, expand_path, load_yaml
 
@@ -27,11 +26,7 @@ __all__ = ["DetectorSpec", "SpecError"]
 PACKAGE = "package:"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ModelSpec(_Section):
+class ModelSpec(Section):
     """The TF1 detector to start from."""
 
     pipeline_config: str = Field(description="the pipeline.config it was trained with")
@@ -55,7 +50,7 @@ class ModelSpec(_Section):
     )
 
 
-class DriftSpec(_Section):
+class DriftSpec(Section):
     """How far the data may move from the span before."""
 
     class_frequency: float | None = Field(
@@ -67,14 +62,7 @@ class DriftSpec(_Section):
     action: Literal["warn", "stop"] = Field(default="warn", description="what happens beyond them")
 
 
-def _as_paths(value: Any) -> Any:
-    return value if isinstance(value, list | tuple) else (value,)
-
-
-Paths = Annotated[tuple[str, ...], BeforeValidator(_as_paths)]
-
-
-class DataSpec(_Section):
+class DataSpec(Section):
     """The pictures and boxes to learn. `{span}` in a path stands for one delivery of data."""
 
     format: Literal["voc", "coco", "csv", "yolo", "tfrecord", "images", "auto"] = Field(
@@ -130,7 +118,7 @@ class DataSpec(_Section):
         return any("{span}" in path or "{SPAN" in path for path in paths)
 
 
-class PublishSpec(_Section):
+class PublishSpec(Section):
     """Where a blessed model goes."""
 
     destination: str | None = Field(default=None, description="serving directory; default HOME/NAME/serving")
@@ -141,7 +129,7 @@ class PublishSpec(_Section):
     )
 
 
-class ScheduleSpec(_Section):
+class ScheduleSpec(Section):
     """When Airflow runs it by itself. Without `cron`: only when triggered."""
 
     cron: str | None = Field(default=None, description="five fields of cron, for example '0 3 * * 1'")
@@ -155,7 +143,7 @@ class ScheduleSpec(_Section):
         return value
 
 
-class DetectorSpec(_Section):
+class DetectorSpec(Section):
     """One detector: what to start from, what to learn, when it is good enough, where it serves."""
 
     paths: ClassVar[frozenset[Location]] = frozenset(

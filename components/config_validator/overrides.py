@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from components.settings import Section
 from detection.errors import BadInput
 
 
-class Overrides(BaseModel):
+class Overrides(Section):
     """None, or "config", keeps what the config says. They mean what they mean to the Trainer."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     steps: int | None = Field(default=None, ge=1)
     batch_size: int | None = Field(default=None, ge=1)

@@ -5,18 +5,16 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from components.settings import Paths, Section
 
 MetricName = Literal["mAP", "mAP_50", "mAP_75"]
 Share = Annotated[float, Field(ge=0, le=1)]
 _NEEDS = {"folder": (), "name": ("pattern",), "size": ("edges",), "brightness": ("edges",), "csv": ("csv",)}
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SliceOptions(_Section):
+class SliceOptions(Section):
     """One way to part the evaluation images; each value that they have is a slice."""
 
     by: Literal["folder", "name", "size", "brightness", "csv"] = Field(
@@ -48,11 +46,7 @@ class SliceOptions(_Section):
         return self
 
 
-def _as_paths(value: object) -> object:
-    return value if isinstance(value, list | tuple) else (value,)
-
-
-class EvaluateOptions(_Section):
+class EvaluateOptions(Section):
     """How the models are measured."""
 
     batch_size: int = Field(default=8, ge=1, description="images of equal size in a batch, at most")
@@ -66,7 +60,7 @@ class EvaluateOptions(_Section):
     min_slice_images: int = Field(
         default=20, ge=1, description="a slice with fewer images is marked and decides nothing"
     )
-    old_eval: Annotated[tuple[str, ...], BeforeValidator(_as_paths)] | None = Field(
+    old_eval: Paths | None = Field(
         default=None,
         min_length=1,
         description="TFRecords that the TF1 model was evaluated on, to see what was forgotten",
@@ -76,7 +70,7 @@ class EvaluateOptions(_Section):
     seed: int = Field(default=17, ge=0, description="seed of the resamples")
 
 
-class GateOptions(_Section):
+class GateOptions(Section):
     """When a new model may replace the one that serves. Drops are judged with their intervals."""
 
     metric: MetricName = Field(default="mAP_50", description="the COCO metric that decides, AP likewise")

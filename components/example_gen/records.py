@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import PurePath
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -19,6 +16,7 @@ from pydantic import (
 
 from components.example_gen.rules import RULES
 from components.example_gen.sources import ImageSource
+from components.settings import Paths, Section
 from detection.errors import BadInput
 
 Action = Literal[
@@ -37,16 +35,8 @@ Action = Literal[
 DataFormat = Literal["voc", "coco", "csv", "yolo", "tfrecord", "images", "auto"]
 
 
-def _as_paths(value: object) -> object:
-    """One path as a list of one; Path as text, so that an address (gs://) keeps its two slashes."""
-    several = value if isinstance(value, list | tuple) else [value]
-    return tuple(str(path) if isinstance(path, PurePath) else path for path in several)
-
-
-class DriftOptions(BaseModel):
+class DriftOptions(Section):
     """How far the data may move from the span before; `data.drift` in a detector's YAML."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     class_frequency: float | None = Field(
         default=0.1, gt=0, le=1, description="the most that a class's share of the boxes may change"
@@ -57,17 +47,12 @@ class DriftOptions(BaseModel):
     action: Literal["warn", "stop"] = Field(default="warn", description="what happens beyond them")
 
 
-Paths = Annotated[tuple[str, ...], BeforeValidator(_as_paths)]
-
-
-class DataOptions(BaseModel):
+class DataOptions(Section):
     """Where a data set lies and how it is split; the fields of `data` in a detector's YAML.
 
     `train`, `eval` and `test` are folders or files, one or several, on this machine, in gs:// or s3://; one
     is written as a plain string. What isn't given is taken from `train` by the hash of each image's content.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: DataFormat = "auto"
     train: Paths = Field(min_length=1)

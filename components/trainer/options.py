@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from components.settings import Section
 
 Block = Literal["backbone", "feature_maps", "fpn", "rpn", "box_head", "class_head", "masks"]
 BestBy = Literal["loss", "mAP", "mAP_50", "mAP_75"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Unfreezing(_Section):
+class Unfreezing(Section):
     """Blocks that stay as they are before a step."""
 
     step: int = Field(ge=1, description="how many steps are done before they train")
     blocks: list[Block] = Field(min_length=1, description="parts of the model, as the conversion names them")
 
 
-class SearchOptions(_Section):
+class SearchOptions(Section):
     """A short training with a rising learning rate, before the training itself."""
 
     min_rate: float = Field(default=1e-5, gt=0, description="the rate of its first step")
@@ -30,7 +28,7 @@ class SearchOptions(_Section):
     apply: bool = Field(default=False, description="whether the rate that it suggests is used")
 
 
-class SweepOptions(_Section):
+class SweepOptions(Section):
     """Short trainings with other settings, before the training itself, which takes the best of them."""
 
     trials: int = Field(default=4, ge=2, description="how many settings are tried")
@@ -56,7 +54,7 @@ class SweepOptions(_Section):
         return self
 
 
-class TrainOptions(_Section):
+class TrainOptions(Section):
     """How to fine-tune. What is left out comes from pipeline.config."""
 
     steps: int | None = Field(default=None, ge=1, description="training steps")
@@ -164,7 +162,7 @@ class TrainOptions(_Section):
         return self.accumulate > 1 or self.halve_batch
 
 
-class ExportOptions(_Section):
+class ExportOptions(Section):
     """What is written beside the SavedModel, and what the model card says."""
 
     tflite: list[Literal["float32", "float16", "int8"]] = Field(
