@@ -11,20 +11,19 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from components.trainer.records import ENCODED, MASK, SIDES, names_of, read_records
 from detection.config.label_map import LabelMap
 from detection.errors import BadInput
+from detection.preprocess import decode_image
 
 _FEATURES = {
-    "image/encoded": tf.io.FixedLenFeature([], tf.string),
+    ENCODED: tf.io.FixedLenFeature([], tf.string),
     "image/filename": tf.io.FixedLenFeature([], tf.string, default_value=""),
     "image/object/class/text": tf.io.RaggedFeature(tf.string),
-    "image/object/mask": tf.io.RaggedFeature(tf.string),
+    MASK: tf.io.RaggedFeature(tf.string),
     "image/object/is_crowd": tf.io.RaggedFeature(tf.int64),
     "image/object/difficult": tf.io.RaggedFeature(tf.int64),
-    **{
-        f"image/object/bbox/{side}": tf.io.RaggedFeature(tf.float32)
-        for side in ("ymin", "xmin", "ymax", "xmax")
-    },
+    **{side: tf.io.RaggedFeature(tf.float32) for side in SIDES},
 }
 
 
@@ -46,7 +45,7 @@ class EvalExample:
 
     def pixels(self) -> NDArray[np.uint8]:
         """Decode to uint8 [height, width, 3]; grey images become RGB."""
-        return tf.io.decode_image(self.encoded, channels=3, expand_animations=False).numpy()
+        return decode_image(self.encoded).numpy()
 
 
 def read_examples(
@@ -61,9 +60,10 @@ def read_examples(
         raise BadInput(
             "there are no evaluation examples", "Split-eval", "give data.eval, or data.eval_fraction > 0"
         )
-    names = tf.data.Dataset.from_tensor_slices(sorted(map(str, files)))
     dataset = (
-        names.flat_map(_records).map(lambda record: tf.io.parse_single_example(record, _FEATURES)).prefetch(8)
+        read_records(names_of(files))
+        .map(lambda record: tf.io.parse_single_example(record, _FEATURES))
+        .prefetch(8)
     )
     try:
         for features in dataset.as_numpy_iterator():
@@ -74,12 +74,6 @@ def read_examples(
             ", ".join(map(str, files)),
             "run ExampleGen again with --force",
         ) from error
-
-
-def _records(name: tf.Tensor) -> tf.data.Dataset:
-    # The reader's compression type may be a tensor, so one data set can mix both kinds.
-    gzip = tf.strings.regex_full_match(name, r".*\.gz")
-    return tf.data.TFRecordDataset(name, compression_type=tf.where(gzip, "GZIP", ""))
 
 
 def _as_example(features: dict[str, Any], label_map: LabelMap, skip_unknown: bool) -> EvalExample:
@@ -93,11 +87,11 @@ def _as_example(features: dict[str, Any], label_map: LabelMap, skip_unknown: boo
             "add the class to the label map, or correct the annotation",
         )
     known = np.array([one is not None for one in ids], bool)
-    sides = [features[f"image/object/bbox/{side}"] for side in ("ymin", "xmin", "ymax", "xmax")]
-    masks = features["image/object/mask"]
+    sides = [features[side] for side in SIDES]
+    masks = features[MASK]
     return EvalExample(
         filename=filename,
-        encoded=features["image/encoded"],
+        encoded=features[ENCODED],
         boxes=np.stack(sides, axis=-1).astype(np.float32)[known],
         classes=np.array([one for one in ids if one is not None], np.int64),
         crowd=_flags(features, "is_crowd", len(ids))[known],
