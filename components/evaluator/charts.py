@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from components.evaluator.axes import Chart, Line, Tick, round_ticks
+from components.evaluator.axes import WIDE, Chart, Line, Tick, round_ticks
 
-WIDTH, HEIGHT = 640, 250
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 12, 30
 _SMOOTHING = 0.6
 
 
@@ -29,10 +27,10 @@ def loss_chart(history: Sequence[dict[str, float]]) -> Chart | None:
     y_max = y_ticks[-1]
 
     def x(step: float) -> float:
-        return _LEFT + (WIDTH - _LEFT - _RIGHT) * step / last_step
+        return WIDE.x(step / last_step)
 
     def y(loss: float) -> float:
-        return HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * min(loss, y_max) / y_max
+        return WIDE.y(min(loss, y_max) / y_max)
 
     def line(points: list[tuple[float, float]], kind: str, title: str) -> Line:
         drawn = " ".join(f"{x(step):.1f},{y(loss):.1f}" for step, loss in points)
@@ -41,12 +39,7 @@ def loss_chart(history: Sequence[dict[str, float]]) -> Chart | None:
     lines = [line(training, "raw", "training, each interval"), line(_smooth(training), "smooth", "training")]
     if evaluation:
         lines.append(line(evaluation, "eval", "evaluation set"))
-    return Chart(
-        width=WIDTH,
-        height=HEIGHT,
-        left=_LEFT,
-        right=WIDTH - _RIGHT,
-        bottom=HEIGHT - _BOTTOM,
+    return WIDE.chart(
         x_ticks=[Tick(x(step), f"{step:,.0f}") for step in round_ticks(last_step) if step <= last_step],
         y_ticks=[Tick(y(loss), f"{loss:g}") for loss in y_ticks],
         lines=lines,

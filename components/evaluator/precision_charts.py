@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from components.evaluator.axes import Chart, Line, Tick
+from components.evaluator.axes import Chart, Frame, Line, Tick
 from components.evaluator.results import Analysis, Calibration
 
-_WIDTH, _HEIGHT = 250, 190
-_LEFT, _RIGHT, _TOP, _BOTTOM = 30, 8, 8, 24
+_FRAME = Frame(width=250, height=190, left=30, right=8, top=8, bottom=24)
 _SHOWN = 12
 _TICKS = (0.0, 0.5, 1.0)
 
@@ -60,43 +59,35 @@ def reliability_chart(calibration: Calibration) -> ReliabilityChart:
         if one.precision is None or one.mean_score is None:
             continue
         title = f"{one.detections:,} detections, mean score {one.mean_score:.2f}, {one.precision:.2f} right"
-        top = _y(one.precision)
+        top = _FRAME.y(one.precision)
         bars.append(
             Bar(
-                _x(one.low) + 1,
+                _FRAME.x(one.low) + 1,
                 top,
-                _x(one.high) - _x(one.low) - 2,
-                _y(0.0) - top,
-                _y(one.mean_score),
+                _FRAME.x(one.high) - _FRAME.x(one.low) - 2,
+                _FRAME.y(0.0) - top,
+                _FRAME.y(one.mean_score),
                 title,
             )
         )
-    diagonal = Line(f"{_x(0):.1f},{_y(0):.1f} {_x(1):.1f},{_y(1):.1f}", "old", "as sure as right", 1.0)
+    diagonal = Line(
+        f"{_FRAME.point(0, 0)} {_FRAME.point(1, 1)}",
+        "old",
+        "as sure as right",
+        1.0,
+    )
     return ReliabilityChart(_axes([diagonal], "Reliability"), bars)
 
 
 def _line(precision: list[float], kind: str, title: str) -> Line:
-    points = " ".join(f"{_x(index / 100):.1f},{_y(value):.1f}" for index, value in enumerate(precision))
+    points = " ".join(_FRAME.point(index / 100, value) for index, value in enumerate(precision))
     return Line(points, kind, title, precision[-1])
 
 
 def _axes(lines: list[Line], title: str) -> Chart:
-    return Chart(
-        width=_WIDTH,
-        height=_HEIGHT,
-        left=_LEFT,
-        right=_WIDTH - _RIGHT,
-        bottom=_HEIGHT - _BOTTOM,
-        x_ticks=[Tick(_x(value), f"{value:g}") for value in _TICKS],
-        y_ticks=[Tick(_y(value), f"{value:g}") for value in _TICKS],
+    return _FRAME.chart(
+        x_ticks=[Tick(_FRAME.x(value), f"{value:g}") for value in _TICKS],
+        y_ticks=[Tick(_FRAME.y(value), f"{value:g}") for value in _TICKS],
         lines=lines,
         title=title,
     )
-
-
-def _x(value: float) -> float:
-    return _LEFT + (_WIDTH - _LEFT - _RIGHT) * value
-
-
-def _y(value: float) -> float:
-    return _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * value

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import math
 
-from components.evaluator.axes import Chart, Line, Tick, round_ticks
+from components.evaluator.axes import WIDE, Chart, Line, Tick, round_ticks
 from components.trainer.results import LearningRateCurve
-
-WIDTH, HEIGHT = 640, 250
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 12, 30
 
 
 def rate_chart(curve: LearningRateCurve) -> Chart | None:
@@ -25,25 +22,20 @@ def rate_chart(curve: LearningRateCurve) -> Chart | None:
     y_max = y_ticks[-1]
 
     def x(rate: float) -> float:
-        return _LEFT + (WIDTH - _LEFT - _RIGHT) * (math.log10(rate) - first) / max(last - first, 1e-9)
+        return WIDE.x((math.log10(rate) - first) / max(last - first, 1e-9))
 
     def y(loss: float) -> float:
         shown = min(loss, y_max) if math.isfinite(loss) else y_max
-        return HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * shown / y_max
+        return WIDE.y(shown / y_max)
 
     drawn = " ".join(f"{x(rate):.1f},{y(loss):.1f}" for rate, loss in points)
     lines = [Line(drawn, "smooth", "loss by rate", points[-1][1])]
     if curve.suggestion is not None:
         at = x(min(max(curve.suggestion, points[0][0]), points[-1][0]))
-        ends = f"{at:.1f},{_TOP} {at:.1f},{HEIGHT - _BOTTOM}"
+        ends = f"{at:.1f},{WIDE.y(1.0):.0f} {at:.1f},{WIDE.y(0.0):.0f}"
         lines.append(Line(ends, "eval", f"suggested: {curve.suggestion:.1e}", curve.suggestion))
     powers = range(math.ceil(first - 1e-9), math.floor(last + 1e-9) + 1)
-    return Chart(
-        width=WIDTH,
-        height=HEIGHT,
-        left=_LEFT,
-        right=WIDTH - _RIGHT,
-        bottom=HEIGHT - _BOTTOM,
+    return WIDE.chart(
         x_ticks=[Tick(x(10.0**power), f"1e{power}") for power in powers],
         y_ticks=[Tick(y(loss), f"{loss:g}") for loss in y_ticks],
         lines=lines,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from components.evaluator.axes import Chart, Line
-from components.evaluator.charts import HEIGHT, WIDTH, loss_chart
+from components.evaluator.axes import WIDE, Chart, Line
+from components.evaluator.charts import loss_chart
 
 
 def chart_of(history: list[dict[str, float]]) -> Chart:
@@ -49,7 +49,8 @@ def test_a_spike_does_not_flatten_the_curve() -> None:
     history = [{"step": step, "loss": 500.0 if step == 1 else 1.0} for step in range(1, 101)]
     chart = chart_of(history)
     assert float(chart.y_ticks[-1].label) < 3
-    assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for line in chart.lines for x, y in points(line))
+    drawn = [point for line in chart.lines for point in points(line)]
+    assert all(0 <= x <= WIDE.width and 0 <= y <= WIDE.height for x, y in drawn)
 
 
 @pytest.mark.parametrize("history", [[], [{"step": 1, "loss": 2.0}], [{"step": 1, "eval_loss": 2.0}]])
