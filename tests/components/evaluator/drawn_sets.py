@@ -23,6 +23,36 @@ def label_map(**ids: int) -> LabelMap:
 LABELS = label_map(a=1, b=2, c=5, never=7)
 
 
+PLACES = np.array([[0.1 * i, 0.1, 0.1 * i + 0.08, 0.5] for i in range(10)], np.float32)
+CORNERS = np.array([[0.1, 0.1, 0.3, 0.3], [0.5, 0.5, 0.9, 0.9], [0.1, 0.6, 0.3, 0.8]], np.float32)
+
+
+def image_of(
+    truth: list[int],
+    found: list[int],
+    scores: list[float],
+    classes: list[int] | None = None,
+    *,
+    places: np.ndarray = PLACES,
+    size: tuple[int, int] = (300, 400),
+    **flags: list[bool],
+) -> ImageDetections:
+    """Objects of class 1 at `places[truth]`, with `flags` such as crowd; detections at `places[found]`.
+
+    Detections are of class 1 too, unless `classes` says so. `size` is (height, width).
+    """
+    return ImageDetections(
+        height=size[0],
+        width=size[1],
+        groundtruth_boxes=places[truth],
+        groundtruth_classes=np.ones(len(truth), np.int64),
+        detection_boxes=places[found],
+        detection_scores=np.array(scores, np.float32),
+        detection_classes=np.ones(len(found), np.int64) if classes is None else np.array(classes, np.int64),
+        **{f"groundtruth_{name}": np.array(values) for name, values in flags.items()},
+    )
+
+
 def boxes_near(rng: np.random.Generator, boxes: np.ndarray, noise: float) -> np.ndarray:
     moved = boxes + rng.normal(0, noise, boxes.shape)
     return np.concatenate([np.minimum(moved[:, :2], moved[:, 2:] - 0.01), moved[:, 2:]], axis=1)

@@ -6,9 +6,8 @@ import numpy as np
 
 from components.evaluator.confusion import confusion_matrix, pair
 from components.evaluator.detections import ImageDetections
-from tests.components.evaluator.drawn_sets import LABELS, label_map, random_images
+from tests.components.evaluator.drawn_sets import LABELS, PLACES, label_map, random_images
 
-PLACES = np.array([[0.1 * i, 0.1, 0.1 * i + 0.08, 0.5] for i in range(10)], np.float32)
 NAMES = label_map(cat=1, dog=4)
 
 

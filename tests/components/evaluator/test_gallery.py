@@ -8,21 +8,12 @@ import numpy as np
 
 from components.evaluator.detections import ImageDetections
 from components.evaluator.gallery import make_gallery
-
-BOXES = np.array([[0.1, 0.1, 0.3, 0.3], [0.5, 0.5, 0.9, 0.9], [0.1, 0.6, 0.3, 0.8]], np.float32)
+from tests.components.evaluator.drawn_sets import CORNERS, image_of
 
 
 def image(truth: list[int], found: list[int], classes: list[int], scores: list[float]) -> ImageDetections:
-    """Objects of class 1 at BOXES[truth]; detections at BOXES[found]."""
-    return ImageDetections(
-        height=60,
-        width=80,
-        groundtruth_boxes=BOXES[truth],
-        groundtruth_classes=np.ones(len(truth), np.int64),
-        detection_boxes=BOXES[found],
-        detection_scores=np.array(scores, np.float32),
-        detection_classes=np.array(classes, np.int64),
-    )
+    """Objects of class 1 at CORNERS[truth]; detections at CORNERS[found]."""
+    return image_of(truth, found, scores, classes, places=CORNERS, size=(60, 80))
 
 
 def test_a_mistake_is_drawn_alone() -> None:

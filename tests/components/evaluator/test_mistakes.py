@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from components.evaluator.detections import ImageDetections
 from components.evaluator.mistakes import Mistake, worst_false_positives, worst_misses
-
-BOXES = np.array([[0.1, 0.1, 0.3, 0.3], [0.5, 0.5, 0.9, 0.9], [0.1, 0.6, 0.3, 0.8]], np.float32)
+from tests.components.evaluator.drawn_sets import CORNERS, image_of
 
 
 def image(truth: list[int], found: list[int], classes: list[int], scores: list[float]) -> ImageDetections:
-    """Objects of class 1 at BOXES[truth]; detections at BOXES[found]."""
-    return ImageDetections(
-        height=600,
-        width=800,
-        groundtruth_boxes=BOXES[truth],
-        groundtruth_classes=np.ones(len(truth), np.int64),
-        detection_boxes=BOXES[found],
-        detection_scores=np.array(scores, np.float32),
-        detection_classes=np.array(classes, np.int64),
-    )
+    """Objects of class 1 at CORNERS[truth]; detections at CORNERS[found]."""
+    return image_of(truth, found, scores, classes, places=CORNERS, size=(600, 800))
 
 
 def test_the_surest_wrong_detection_of_each_image() -> None:

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from components.evaluator.detections import ImageDetections
 from components.evaluator.matching import match
 from components.evaluator.operating_point import operating_point
 from components.evaluator.results import OperatingPoint
-from tests.components.evaluator.drawn_sets import label_map, random_images
+from tests.components.evaluator.drawn_sets import image_of, label_map, random_images
 
 LABELS = label_map(a=1, b=2)
-PLACES = np.array([[0.1 * i, 0.1, 0.1 * i + 0.08, 0.5] for i in range(10)], np.float32)
 
 
 def image(
     truth: list[int], found: list[int], scores: list[float], crowd: int | None = None
 ) -> ImageDetections:
     """Objects of class 1 at the places `truth` (that at `crowd` is one), detections at `found`."""
-    return ImageDetections(
-        height=300,
-        width=400,
-        groundtruth_boxes=PLACES[truth],
-        groundtruth_classes=np.ones(len(truth), np.int64),
-        detection_boxes=PLACES[found],
-        detection_scores=np.array(scores, np.float32),
-        detection_classes=np.ones(len(found), np.int64),
-        groundtruth_crowd=np.array([place == crowd for place in truth]),
-    )
+    return image_of(truth, found, scores, crowd=[place == crowd for place in truth])
 
 
 def point(*images: ImageDetections, score: float | None = None) -> OperatingPoint:

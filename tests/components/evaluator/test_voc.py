@@ -9,23 +9,7 @@ import pytest
 
 from components.evaluator.detections import ImageDetections
 from components.evaluator.voc import voc_metrics
-from tests.components.evaluator.drawn_sets import LABELS, SETS, random_images
-
-PLACES = np.array([[0.1 * i, 0.1, 0.1 * i + 0.08, 0.5] for i in range(10)], np.float32)
-
-
-def image(truth: list[int], found: list[int], scores: list[float], **flags: list[bool]) -> ImageDetections:
-    """Objects of class 1 at the places `truth`, detections at the places `found`."""
-    return ImageDetections(
-        height=300,
-        width=400,
-        groundtruth_boxes=PLACES[truth],
-        groundtruth_classes=np.ones(len(truth), np.int64),
-        detection_boxes=PLACES[found],
-        detection_scores=np.array(scores, np.float32),
-        detection_classes=np.ones(len(found), np.int64),
-        **{f"groundtruth_{name}": np.array(values) for name, values in flags.items()},
-    )
+from tests.components.evaluator.drawn_sets import LABELS, SETS, image_of, random_images
 
 
 def both(*images: ImageDetections) -> tuple[float | None, float | None]:
@@ -36,38 +20,38 @@ def both(*images: ImageDetections) -> tuple[float | None, float | None]:
 
 def test_by_hand() -> None:
     # right, wrong, right, of three objects: precision 1, 1/2, 2/3 at recall 1/3, 1/3, 2/3
-    eleven, area = both(image([0, 1, 2], [0, 9, 1], [0.9, 0.8, 0.7]))
+    eleven, area = both(image_of([0, 1, 2], [0, 9, 1], [0.9, 0.8, 0.7]))
     assert eleven == pytest.approx((4 * 1 + 3 * 2 / 3) / 11)  # recalls 0 to 0.3, then 0.4 to 0.6
     assert area == pytest.approx(1 / 3 * 1 + 1 / 3 * 2 / 3)
 
 
 def test_tenths_of_recall_are_reached() -> None:
-    eleven, _ = both(image(list(range(10)), [0, 1, 2], [0.9, 0.8, 0.7]))
+    eleven, _ = both(image_of(list(range(10)), [0, 1, 2], [0.9, 0.8, 0.7]))
     assert eleven == pytest.approx(4 / 11)  # at a recall of exactly 0.3
 
 
 def test_an_object_is_found_once() -> None:
-    eleven, area = both(image([0, 1], [0, 0, 1], [0.9, 0.8, 0.7]))
+    eleven, area = both(image_of([0, 1], [0, 0, 1], [0.9, 0.8, 0.7]))
     assert area == pytest.approx(1 / 2 + 1 / 2 * 2 / 3)
     assert eleven == pytest.approx((6 * 1 + 5 * 2 / 3) / 11)
 
 
 def test_difficult_objects_are_not_counted_and_detections_of_them_ignored() -> None:
-    easy = both(image([0], [0], [0.5]))
+    easy = both(image_of([0], [0], [0.5]))
     assert easy == (1.0, 1.0)
-    assert both(image([0, 1], [0, 1, 1], [0.5, 0.9, 0.8], difficult=[False, True])) == easy
-    assert both(image([0, 1], [0], [0.5], difficult=[False, True])) == easy
-    assert both(image([0, 1], [0, 1], [0.5, 0.9], crowd=[False, True])) == easy
+    assert both(image_of([0, 1], [0, 1, 1], [0.5, 0.9, 0.8], difficult=[False, True])) == easy
+    assert both(image_of([0, 1], [0], [0.5], difficult=[False, True])) == easy
+    assert both(image_of([0, 1], [0, 1], [0.5, 0.9], crowd=[False, True])) == easy
 
 
 def test_only_difficult_objects_are_undefined() -> None:
-    metrics = voc_metrics([image([0], [0], [0.9], difficult=[True])], LABELS)
+    metrics = voc_metrics([image_of([0], [0], [0.9], difficult=[True])], LABELS)
     assert metrics[2007].mean is None and set(metrics[2012].by_class.values()) == {None}
 
 
 def test_what_is_not_found_scores_zero() -> None:
-    assert both(image([0], [9], [0.9])) == (0.0, 0.0)
-    assert both(image([0], [], [])) == (0.0, 0.0)
+    assert both(image_of([0], [9], [0.9])) == (0.0, 0.0)
+    assert both(image_of([0], [], [])) == (0.0, 0.0)
 
 
 def by_definition(images: list[ImageDetections], class_id: int) -> tuple[float, float] | None:
