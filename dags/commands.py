@@ -11,7 +11,10 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
+from pipelines.spec import DetectorSpec
+
 GPU_NODES = ("Trainer", "Evaluator")
+NODES = ("ExampleGen", "ConfigValidator", "CheckpointConverter", *GPU_NODES, "Pusher")
 START = datetime(2026, 1, 1, tzinfo=UTC)  # any date in the past: nothing is caught up
 # Scheduled runs are nobody's; the history then names Airflow.
 TRIGGERED_BY = "--triggered-by={{ dag_run.triggering_user_name or 'Airflow' }}"
@@ -19,11 +22,12 @@ TRIGGERED_BY = "--triggered-by={{ dag_run.triggering_user_name or 'Airflow' }}"
 
 @dataclass(frozen=True)
 class NodeCommand:
-    """One task, `python -m module arguments`. Arguments are templates; empty ones are dropped."""
+    """One task of a detector: `python -m module arguments`, templates of which empty ones are dropped."""
 
     task_id: str
     module: str
     arguments: tuple[str, ...]
+    spec: DetectorSpec
     variables: tuple[str, ...]  # names of environment variables that the detector's YAML uses
     has_result: bool = True
 
@@ -39,3 +43,11 @@ OperatorFactory = Callable[[NodeCommand, dict[str, Any]], BaseOperator]
 def yaml_variables(path: Path) -> tuple[str, ...]:
     """Names of the environment variables that a detector's YAML uses."""
     return tuple(sorted(set(re.findall(r"\$\{(\w+)", path.read_text(encoding="utf-8")))))
+
+
+def literal(text: str) -> str:
+    """`text` for an argument that Airflow renders as a template, so that it comes out as it is.
+
+    Paths and names come from files of others: what looks like Jinja in them is not to be run.
+    """
+    return "{{ " + repr(text) + " }}" if "{" in text else text

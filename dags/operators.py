@@ -119,24 +119,6 @@ class NodeOperator(BaseOperator):
         return exit_code, list(tail), time.monotonic() - started
 
 
-class BrokenDetector(BaseOperator):
-    """The only task of a DAG whose detector file can't be read: says what is wrong with it."""
-
-    ui_color = "#fce8e6"
-
-    def __init__(self, *, problem: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.problem = problem
-
-    def execute(self, context: Any) -> None:
-        """Fails with the problem; a retry can't help."""
-        for observer in observers:
-            for line in self.problem.splitlines():
-                observer.line(self.task_id, line)
-            observer.finished(self.task_id, Outcome(EXIT_BAD_INPUT))
-        raise AirflowFailException(self.problem)
-
-
 def read_result(path: Path) -> dict[str, Any]:
     """The JSON object that a node wrote; raises AirflowException if there is none."""
     try:

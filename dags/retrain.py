@@ -6,8 +6,9 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
+from dags.broken import broken_dags
 from dags.commands import NodeCommand
-from dags.factory import broken_dags, dags_for
+from dags.factory import dags_for
 from dags.operators import NodeOperator
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 from airflow.sdk import DAG, Param
 
 from dags.commands import START, TRIGGERED_BY, NodeCommand, OperatorFactory, yaml_variables
+from dags.task_settings import default_arguments
 from pipelines.spec import DetectorSpec
 
 
@@ -29,7 +29,7 @@ def rollback_dag(spec: DetectorSpec, path: Path, make_operator: OperatorFactory)
             ),
         },
         tags=["rollback", spec.executor],
-        default_args={"owner": "upcycle", "retries": 2, "retry_delay": timedelta(seconds=5)},
+        default_args=default_arguments(spec),
     ) as dag:
         arguments = (
             "rollback",
@@ -38,6 +38,8 @@ def rollback_dag(spec: DetectorSpec, path: Path, make_operator: OperatorFactory)
             "--why={{ params.why }}",
             TRIGGERED_BY,
         )
-        command = NodeCommand("rollback", "pipelines.cli", arguments, yaml_variables(path), has_result=False)
+        command = NodeCommand(
+            "rollback", "pipelines.cli", arguments, spec, yaml_variables(path), has_result=False
+        )
         make_operator(command, {"task_id": "rollback"})
     return dag

@@ -20,6 +20,7 @@ from components.evaluator.options import EvaluateOptions, GateOptions
 from components.settings import Paths, Section
 from components.trainer.options import ExportOptions, TrainOptions
 from pipelines.interpolation import Location, SpecError, expand, expand_path, load_yaml
+from pipelines.orchestration import AlertsSpec, ContainersSpec, ScheduleSpec, TasksSpec
 
 __all__ = ["DetectorSpec", "SpecError"]
 
@@ -129,20 +130,6 @@ class PublishSpec(Section):
     )
 
 
-class ScheduleSpec(Section):
-    """When Airflow runs it by itself. Without `cron`: only when triggered."""
-
-    cron: str | None = Field(default=None, description="five fields of cron, for example '0 3 * * 1'")
-    timezone: str = Field(default="UTC", description="the time zone of `cron`")
-
-    @field_validator("cron")
-    @classmethod
-    def _five_fields(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith("@") and len(value.split()) != 5:
-            raise ValueError("a cron expression has five fields: minute hour day month weekday")
-        return value
-
-
 class DetectorSpec(Section):
     """One detector: what to start from, what to learn, when it is good enough, where it serves."""
 
@@ -158,8 +145,11 @@ class DetectorSpec(Section):
             ("evaluate", "slices", "csv"),
             ("evaluate", "old_eval"),
             ("publish", "destination"),
+            ("schedule", "watch"),
         }
     )
+    # Kept as they are written: a value with a secret in it must not reach a plan or a stored DAG.
+    references: ClassVar[frozenset[Location]] = frozenset({("alerts", "to")})
 
     name: str = Field(description="lower case letters, digits, - and _; names its folder, DAG and versions")
     description: str = Field(default="", description="what it detects, for people")
@@ -174,6 +164,9 @@ class DetectorSpec(Section):
     executor: Literal["process", "docker", "kubernetes"] = Field(
         default="process", description="what Airflow runs its nodes in"
     )
+    tasks: TasksSpec = TasksSpec()
+    containers: ContainersSpec = ContainersSpec()
+    alerts: AlertsSpec = AlertsSpec()
     beam_args: list[str] = Field(
         default_factory=list,
         description="options of Beam for ExampleGen; without any it works inside the node's process",
@@ -197,6 +190,10 @@ class DetectorSpec(Section):
                 raise ValueError("gate.old_classes_drop needs model.label_map: old classes are known by name")
         if self.gate.slice_drop is not None and not self.evaluate.slices:
             raise ValueError("gate.slice_drop needs evaluate.slices: there are none to look at")
+        if self.schedule.span is not None and not self.data.uses_span:
+            raise ValueError(
+                "schedule.span needs a path in `data` with {span} in it: there is no place for it"
+            )
         return self
 
     @classmethod
@@ -243,6 +240,8 @@ def _expand_tree(value: Any, at: Location, base: Path, source: str, lines: dict[
     if not isinstance(value, str):
         return value
     where = _where(source, at, lines)
+    if at in DetectorSpec.references:
+        return value
     if at in DetectorSpec.paths and value and not value.startswith(PACKAGE):
         return expand_path(value, base, where)
     return expand(value, where)

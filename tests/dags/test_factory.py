@@ -110,7 +110,7 @@ def test_all_dags_serialize_and_stay_equal(load_dags, detectors):
 def test_the_checkouts_own_detectors_load(load_dags, monkeypatch, detectors):
     if not (ROOT / "detectors").is_dir():
         pytest.skip("no detectors/ in this checkout")
-    from dags.factory import read_detectors
+    from dags.detectors import read_detectors
 
     monkeypatch.setenv("UPCYCLE_DETECTORS", str(ROOT / "detectors"))
     good, broken = read_detectors()
