@@ -133,6 +133,8 @@ class Trainer(_Fake):
                 "training.json": facts | {"history": history, "resumed_from": None},
             },
         )
+        settings = {"steps": {"value": steps, "source": "train"}, "seed": {"value": 1, "source": "default"}}
+        _write(output_dict["hyper_parameters"][0].uri, {"hyper_parameters.json": {"settings": settings}})
         save_small_detector(Path(output_dict["model"][0].uri) / "saved_model", score_after(steps))
 
 
