@@ -21,6 +21,8 @@ _CUDA = (
     "install TensorFlow's CUDA libraries (pip install 'upcycle[cuda]', that is tensorflow[and-cuda]), look "
     "with nvidia-smi whether the driver works, and see that CUDA_VISIBLE_DEVICES does not hide the GPU"
 )
+# Compiling took minutes on a GPU and then saved 28 to 60 ms a step (devices.md): it pays from here on.
+_STEPS_WORTH_COMPILING = 3000
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Devices:
     Attributes:
       strategy: TensorFlow's own, for one replica or several.
       description: in words, for people.
-      jit_compile: what the options say of XLA; None leaves it to the devices.
+      jit_compile: what the options say of XLA; None leaves it to the devices and the training's length.
       capabilities: compute capability of each GPU; none on the processor.
     """
 
@@ -48,12 +50,18 @@ class Devices:
         """Variables are made in it."""
         return self.strategy.scope()
 
-    def compiles(self, detector: Detector) -> bool:
+    def compiles(self, detector: Detector, steps: int) -> bool:
         """Whether XLA compiles the training step of `detector`.
 
-        It does not reach over devices, and on a processor the compiled step is several times slower.
+        By itself on a GPU alone, and only for a training that is long enough to win back the minutes that it
+        takes; on a processor the compiled step is several times slower. It does not reach over devices.
+
+        Args:
+          detector: what is trained.
+          steps: how many steps the training has.
         """
-        wanted = bool(self.capabilities) if self.jit_compile is None else self.jit_compile
+        pays = bool(self.capabilities) and steps >= _STEPS_WORTH_COMPILING
+        wanted = pays if self.jit_compile is None else self.jit_compile
         return wanted and detector.supports_jit and self.replicas == 1
 
 
@@ -61,11 +69,17 @@ def select_devices(options: TrainOptions) -> Devices:
     """The devices that `options` ask for and the machine has; call it before TensorFlow computes anything.
 
     Raises:
-      BadInput: there are not as many GPUs, or none that TensorFlow can use where there should be one; or
-        TF_CONFIG names several machines.
+      BadInput: there are not as many GPUs, or none that TensorFlow can use where there should be one; XLA is
+        to compile a step that it can't; or TF_CONFIG names several machines.
       Failed: this process has begun to use a GPU that it should not.
     """
     check_cluster(os.environ)
+    if options.jit_compile and options.deterministic:
+        raise BadInput(
+            "Keras compiles no step with XLA where operations must be deterministic",
+            "train.jit_compile",
+            "leave it out, or set train.deterministic to false",
+        )
     gpus = choose_gpus(options, tf.config.list_physical_devices("GPU"), asked_for_gpu(os.environ))
     try:
         tf.config.set_visible_devices(gpus, "GPU")
@@ -90,7 +104,7 @@ def select_devices(options: TrainOptions) -> Devices:
     return Devices(
         strategy=strategy,
         description=describe(details),
-        jit_compile=options.jit_compile,
+        jit_compile=False if options.deterministic else options.jit_compile,
         capabilities=tuple(detail.get("compute_capability", (0, 0)) for detail in details),
     )
 

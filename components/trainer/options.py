@@ -119,7 +119,8 @@ class TrainOptions(Section):
     )
     jit_compile: bool | None = Field(
         default=None,
-        description="whether XLA compiles the training step (SSD models only); without it, on GPUs",
+        description="whether XLA compiles the training step (SSD models only); without it, on a GPU from "
+        "3000 steps on",
     )
     keep: Literal["last", "best"] = Field(
         default="last", description="which step's model is exported; best: of the best validation"

@@ -75,5 +75,5 @@ def build_trainer(job: TrainingJob, devices: Devices) -> DetectorTrainer:
         loss_scale=LossScale(optimizer) if float16 else None,
         bias_multiplier=train_config.bias_grad_multiplier or 1.0,
     )
-    trainer.compile(optimizer=optimizer, jit_compile=devices.compiles(detector))
+    trainer.compile(optimizer=optimizer, jit_compile=devices.compiles(detector, job.steps))
     return trainer

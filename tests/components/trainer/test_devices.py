@@ -93,20 +93,29 @@ class Model:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "capabilities", "supports", "compiled"),
+    ("wanted", "capabilities", "supports", "steps", "compiled"),
     [
-        (None, (), True, False),
-        (None, ((8, 0),), True, True),
-        (None, ((8, 0),), False, False),
-        (False, ((8, 0),), True, False),
-        (True, (), True, True),
+        (None, (), True, 10**6, False),
+        (None, ((9, 0),), True, 10**6, True),
+        (None, ((9, 0),), True, 1000, False),
+        (None, ((9, 0),), False, 10**6, False),
+        (False, ((9, 0),), True, 10**6, False),
+        (True, ((9, 0),), True, 10, True),
+        (True, (), True, 10, True),
     ],
 )
-def test_xla_compiles_ssd_on_a_gpu_or_where_asked(
-    wanted: bool | None, capabilities: tuple, supports: bool, compiled: bool
+def test_xla_compiles_ssd_where_a_gpu_wins_back_the_time_or_where_asked(
+    wanted: bool | None, capabilities: tuple, supports: bool, steps: int | None, compiled: bool
 ) -> None:
     devices = Devices(tf.distribute.get_strategy(), "", wanted, capabilities)
-    assert devices.compiles(Model(supports)) is compiled
+    assert devices.compiles(Model(supports), steps) is compiled
+
+
+def test_a_deterministic_step_is_not_compiled() -> None:
+    assert select_devices(TrainOptions(device="cpu", deterministic=True)).jit_compile is False
+    with pytest.raises(BadInput, match="Keras compiles no step with XLA") as error:
+        select_devices(TrainOptions(device="cpu", deterministic=True, jit_compile=True))
+    assert error.value.where == "train.jit_compile"
 
 
 def test_gpus_are_named() -> None:
