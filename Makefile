@@ -33,10 +33,12 @@ test: install ## Install, then run the tests (without the slow ones)
 test-all: install ## All tests, the slow proofs too
 	@PYTEST_ARGS='' ./tests/run
 
-lint: install ## ruff, mypy, import-linter
+lint: install ## ruff, mypy, import-linter, hadolint
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/hadolint docker/Dockerfile.*
 	.venv/bin/mypy detection components pipelines dags benchmarks
+	.venv/bin/mypy docker/native docker/health.py
 	.venv/bin/lint-imports
 
 format: install ## Format the code
@@ -51,10 +53,10 @@ bench: install ## Benchmarks, each a ratio against a named peer
 	@for name in step input_pipeline; do $(ML) -m benchmarks.training.$$name || exit 1; done
 
 airflow: install demo-data ## The Airflow UI on loopback; Ctrl-C stops it
-	@exec $(AIRFLOW) -m dags.serve
+	@exec $(AIRFLOW) -m dags.serve $(ARGS)
 
 screenshots: demo ## Take the pictures in docs/images again (needs Debian's chromium and chromium-driver)
-	@$(AIRFLOW) docs/take_screenshots.py
+	@PYTHONPATH=. $(AIRFLOW) docs/take_screenshots.py
 
 install: $(ML_STAMP) $(AIRFLOW_STAMP) ## Both environments
 
@@ -63,6 +65,8 @@ lock: $(UV) ## Resolve both environments again
 	  --group demo --group dev -o requirements-dev.lock -q
 	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	  -c requirements-dev.lock -o requirements.lock -q
+	$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --extra cuda \
+	  -c requirements.lock -o requirements-cuda.lock -q
 	cd dags && ../$(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	  --group dev -o requirements.lock -q
 
