@@ -1,33 +1,36 @@
-"""Adds up pytest's JUnit files into one closing line; fails when a file is missing or ran no test."""
+"""Adds up what pytest's JUnit files say."""
 
 from __future__ import annotations
 
-import sys
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 
-def main(paths: list[str]) -> int:
-    """Print 'N passed, N failed, N skipped' and return 1 if a suite failed or ran nothing."""
-    passed = failed = skipped = 0
-    complete = True
-    for path in paths:
-        if not Path(path).is_file():
-            complete = False
-            continue
-        suite_tests = 0
-        for suite in ElementTree.parse(path).getroot().iter("testsuite"):
-            tests = int(suite.get("tests", 0))
-            bad = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
-            suite_skipped = int(suite.get("skipped", 0))
-            suite_tests += tests - suite_skipped
-            passed += tests - bad - suite_skipped
-            failed += bad
-            skipped += suite_skipped
-        complete = complete and suite_tests > 0
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return 0 if complete and not failed else 1
+@dataclass(frozen=True)
+class Count:
+    """How many tests ended in which way."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other: Count) -> Count:
+        return Count(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def count(report: Path) -> Count | None:
+    """The count of one JUnit file, in which an error is a failure; None when there is no whole file."""
+    try:
+        suites = ElementTree.parse(report).getroot().iter("testsuite")
+    except (FileNotFoundError, ElementTree.ParseError):
+        return None
+    total = Count()
+    for suite in suites:
+        failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        skipped = int(suite.get("skipped", 0))
+        total += Count(int(suite.get("tests", 0)) - failed - skipped, failed, skipped)
+    return total

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ COMMANDS = documented_commands()
 MAKE = [command for command in COMMANDS if command.startswith("make ")]
 UPCYCLE = [command for command in COMMANDS if command.startswith("upcycle ")]
 SERVERS = [command for command in UPCYCLE if command.startswith("upcycle airflow")]
+CONVERT = next(command for command in UPCYCLE if command.endswith(" --out runs/converted"))
 
 
 def test_nothing_but_make_and_upcycle_is_shown() -> None:
@@ -54,21 +56,36 @@ def test_make_help_lists_the_targets() -> None:
         assert f"make {target} " in shown
 
 
+@dataclass(frozen=True)
+class Conversion:
+    """What CONVERT wrote and said."""
+
+    folder: Path
+    ran: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="session")
+def converted(demo: Any, tmp_path_factory: pytest.TempPathFactory) -> Conversion:
+    """CONVERT, run once: another command reads what it has written."""
+    folder = tmp_path_factory.mktemp("converted") / "out"
+    return Conversion(folder, demo.run(*shlex.split(CONVERT)[:-1], str(folder)))
+
+
 @pytest.mark.parametrize("command", [command for command in UPCYCLE if command not in SERVERS])
-def test_command_runs(demo: Any, command: str, tmp_path: Path) -> None:
+def test_command_runs(demo: Any, command: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     if "microcontrollers.yaml" in command:
         pytest.skip("test_microcontrollers runs it on the real photographs")
-    argv = shlex.split(command)
+    argv = [
+        str(tmp_path / part.removeprefix("runs/")) if part.startswith("runs/") else part
+        for part in shlex.split(command)
+    ]
     if "detectors/demo.yaml" in argv:
         # The shortened demo's own YAML and steps: its results are in the cache.
         argv[argv.index("detectors/demo.yaml")] = f"{demo.environment['UPCYCLE_DETECTORS']}/demo.yaml"
         argv += ["--steps", "16"]
-    argv = [part.replace("runs/converted", str(tmp_path / "out")) for part in argv]
-    argv = [part.replace("runs/fixed", str(tmp_path / "fixed")) for part in argv]
-    if "--reverse" in argv:  # of what the command before it has written
-        first = next(command for command in UPCYCLE if command.endswith(" --out runs/converted"))
-        demo.run(*shlex.split(first)[:-1], str(tmp_path / "out"))
-    ran = demo.run(*argv)
+    if "--reverse" in argv:
+        argv[argv.index("--reverse") + 1] = str(request.getfixturevalue("converted").folder)
+    ran = request.getfixturevalue("converted").ran if command == CONVERT else demo.run(*argv)
     assert ran.returncode == 0, ran.stdout
     assert ran.stdout.strip() and "Traceback" not in ran.stdout
 
