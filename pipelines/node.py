@@ -17,7 +17,7 @@ from pipelines.inputs import READS, Inputs
 from pipelines.metadata import connection_config
 from pipelines.plan import Plan
 from pipelines.process import write_json
-from pipelines.retraining import read_ir
+from pipelines.retraining import EVALUATED_MODEL, read_ir
 from pipelines.tfx_import import import_tfx
 
 RUN_ID_VARIABLE = "UPCYCLE_RUN_ID"  # read by the Pusher's executor
@@ -25,12 +25,16 @@ BEAM_ARGS = "UPCYCLE_BEAM_ARGS"  # read by ExampleGen's executor
 
 
 class NodeResult(BaseModel):
-    """What a node of one run left behind: `outputs` are directories, `properties` what was said of them."""
+    """What a node of one run left behind: `outputs` are directories, `properties` what was said of them.
+
+    `processor_seconds` are those of the node's process and of what it started.
+    """
 
     node: str
     cached: bool
     skipped: bool
     seconds: float
+    processor_seconds: float = 0.0
     execution_id: int
     outputs: dict[str, str]
     properties: dict[str, dict[str, str | int | float]]
@@ -42,7 +46,7 @@ def run_node(plan: Plan, node: str) -> NodeResult:
     A node that already succeeded in this run is not run again. Raises BadInput or Failed from the executor as
     they are, BadInput if the node's input files were edited since the plan, and whatever else went wrong.
     """
-    started = time.monotonic()
+    started, used = time.monotonic(), _processor_seconds()
     _refuse_edited_inputs(plan.inputs, node)
     set_environment(plan)
     import_tfx()
@@ -52,6 +56,7 @@ def run_node(plan: Plan, node: str) -> NodeResult:
     execution_id = _launch(plan, node, connection)
     with connection as handle:
         result = _result(handle.store, node, execution_id, time.monotonic() - started)
+    result = result.model_copy(update={"processor_seconds": round(_processor_seconds() - used, 2)})
     file = result_file(plan, node)
     if file.is_file():
         earlier = NodeResult.model_validate_json(file.read_text(encoding="utf-8"))
@@ -59,6 +64,11 @@ def run_node(plan: Plan, node: str) -> NodeResult:
             return earlier
     write_json(file, result.model_dump())
     return result
+
+
+def _processor_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def set_environment(plan: Plan) -> None:
@@ -101,14 +111,20 @@ def _launch(plan: Plan, node: str, connection: Any) -> int:
     if node not in nodes:
         raise BadInput(f"the plan has no node {node!r}", plan.run_dir, f"take one of: {', '.join(nodes)}")
     deployment = runner_utils.extract_local_deployment_config(ir)
-    info = launcher.Launcher(
-        pipeline_node=nodes[node],
-        mlmd_connection=connection,
-        pipeline_info=ir.pipeline_info,
-        pipeline_runtime_spec=ir.runtime_spec,
-        executor_spec=runner_utils.extract_executor_spec(deployment, node),
-        custom_executor_operators=OPERATORS,
-    ).launch()
+
+    def launch(name: str) -> Any:
+        return launcher.Launcher(
+            pipeline_node=nodes[name],
+            mlmd_connection=connection,
+            pipeline_info=ir.pipeline_info,
+            pipeline_runtime_spec=ir.runtime_spec,
+            executor_spec=runner_utils.extract_executor_spec(deployment, name),
+            custom_executor_operators=OPERATORS,
+        ).launch()
+
+    if EVALUATED_MODEL in nodes[node].upstream_nodes:
+        launch(EVALUATED_MODEL)  # no work, only a record of which model it is
+    info = launch(node)
     if info is None or info.execution_id is None:
         upstream = ", ".join(nodes[node].upstream_nodes)
         raise Failed(f"{node} has no inputs yet", plan.run_dir, f"run the nodes before it first: {upstream}")

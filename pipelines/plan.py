@@ -1,7 +1,7 @@
 """A run's plan: inputs hashed, pipeline compiled, written once; every later process of the run reads it.
 
-`python -m pipelines.plan --detector YAML --run-id ID [--steps N] [--learning-rate X] [--span S] [--force]
-[--triggered-by NAME] --result FILE` is what orchestrators call.
+`python -m pipelines.plan --detector YAML --run-id ID --result FILE`, with options for what a trigger changes,
+is what orchestrators call.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from components.pusher.versions import live_version
-from components.settings import Section
-from components.trainer.options import TrainOptions
 from detection.errors import BadInput
 from pipelines.capture import quiet_stderr
+from pipelines.evaluated_model import model_to_evaluate
 from pipelines.fingerprint import digest
 from pipelines.home import DetectorHome
 from pipelines.inputs import Inputs, resolve_inputs
 from pipelines.metadata import metadata_address
+from pipelines.overridden import changed_settings, with_overrides
+from pipelines.overrides import Overrides, add_options, given, read_overrides
 from pipelines.previous_span import previous_statistics
 from pipelines.process import exit_code_of, write_json
 from pipelines.retraining import NODES, Recipe, code_versions, compile_ir, data_fingerprint
@@ -34,15 +34,6 @@ from pipelines.spec import DetectorSpec
 
 PLAN_FILE = "plan.json"
 IR_FILE = "pipeline.json"
-
-
-class Overrides(Section):
-    """What a trigger may change for one run."""
-
-    steps: int | None = None
-    learning_rate: float | None = None
-    span: str | None = None
-    force: bool = False
 
 
 class Plan(Recipe):
@@ -84,7 +75,7 @@ def make_plan(
     Raises SpecError or BadInput.
     """
     written = DetectorSpec.from_file(detector_file)
-    spec = _with_overrides(written, overrides)
+    spec = with_overrides(written, overrides)
     detector_home = DetectorHome.of(spec.name, home)
     inputs = resolve_inputs(spec, overrides.span, detector_home)
     versions = code_versions()
@@ -101,6 +92,10 @@ def make_plan(
     baseline, is_published = find_baseline(destination, fingerprint)
     # With nothing published (any more), a cached Pusher would leave it so.
     uncached = list(NODES) if overrides.force else [] if is_published else ["Pusher"]
+    evaluated = None
+    if overrides.only == "evaluate":
+        evaluated = model_to_evaluate(spec.name, detector_home.metadata, destination)
+        baseline = ""  # not the model that serves: that would be compared with itself
     plan = Plan(
         run_id=attempt_id,
         spec=spec,
@@ -109,10 +104,13 @@ def make_plan(
         code_versions=versions,
         baseline=baseline,
         previous_statistics=_previous_statistics(spec, inputs, detector_home),
-        triggered=_triggered(written.train, spec.train),
+        triggered=changed_settings(written.train, spec.train),
         destination=str(destination),
         pipeline_root=str(detector_home.artifacts),
         uncached=uncached,
+        only=overrides.only,
+        evaluated=evaluated,
+        publish_anyway=overrides.publish_anyway or "",
         run_dir=str(run_dir),
         detector_home=str(detector_home.root),
         detector_file=str(Path(detector_file).resolve()),
@@ -174,30 +172,6 @@ def _previous_statistics(spec: DetectorSpec, inputs: Inputs, home: DetectorHome)
     return previous_statistics(spec.name, home.metadata, data_fingerprint(inputs))
 
 
-def _with_overrides(spec: DetectorSpec, overrides: Overrides) -> DetectorSpec:
-    changes: dict[str, Any] = overrides.model_dump(include={"steps", "learning_rate"}, exclude_none=True)
-    if not changes:
-        return spec
-    train = spec.train.model_dump() | changes
-    if train["warmup_steps"] and train["steps"] and train["warmup_steps"] >= train["steps"]:
-        train["warmup_steps"] = train["steps"] // 10
-    try:
-        return spec.model_copy(update={"train": TrainOptions.model_validate(train)})
-    except ValidationError as error:
-        problem = error.errors()[0]
-        name = str(problem["loc"][0])
-        raise BadInput(
-            f"{name} can't be {changes.get(name)!r}: {problem['msg']}",
-            f"--{name.replace('_', '-')}",
-            "give a greater value, or leave it out",
-        ) from None
-
-
-def _triggered(written: TrainOptions, used: TrainOptions) -> list[str]:
-    """Names of the settings that are others than the YAML's; only these, so that equal runs share a cache."""
-    return [name for name in type(used).model_fields if getattr(used, name) != getattr(written, name)]
-
-
 def _write(plan: Plan, ir: str) -> None:
     run_dir = Path(plan.run_dir)
     staging = run_dir.with_name(f".{run_dir.name}.{os.getpid()}")
@@ -213,34 +187,34 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m pipelines.plan", description=__doc__)
     parser.add_argument("--detector", type=Path, required=True, help="the detector's YAML")
     parser.add_argument("--run-id", required=True)
-    parser.add_argument("--steps", type=int)
-    parser.add_argument("--learning-rate", type=float)
-    parser.add_argument("--span")
-    parser.add_argument("--force", action="store_true", help="ignore the cache")
+    add_options(parser)
+    parser.add_argument("--unknown", help="names in a trigger that are no option: they are refused")
     parser.add_argument("--triggered-by", default="", help="who asked for the run, for the history")
     parser.add_argument("--result", type=Path, required=True, help="where the result's JSON goes")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        overrides = Overrides(
-            steps=given.steps, learning_rate=given.learning_rate, span=given.span, force=given.force
-        )
-        plan = make_plan(given.detector, overrides, given.run_id, triggered_by=given.triggered_by)
+        values = given(vars(options)) | ({options.unknown: None} if options.unknown else {})
+        overrides = read_overrides(values, DetectorSpec.from_file(options.detector).data)
+        plan = make_plan(options.detector, overrides, options.run_id, triggered_by=options.triggered_by)
     except Exception as error:
         return exit_code_of(error)
     write_json(
-        given.result,
+        options.result,
         {
             "run_dir": plan.run_dir,
             "run_id": plan.run_id,
             "detector": plan.spec.name,
             "fingerprint": plan.fingerprint,
             "baseline": plan.baseline,
-            "nodes": list(NODES),
+            "nodes": plan.nodes,
+            "left_out": plan.left_out,
         },
     )
     print(f"planned {plan.run_id}: {plan.run_dir}")
     for role, content in plan.inputs.contents.items():
         print(f"  {role}: {content.files} files, {content.bytes} bytes, sha256 {content.sha256[:16]}")
+    if plan.evaluated:
+        print(f"  evaluated: {plan.evaluated.title}, {plan.evaluated.uri}")
     print(f"  baseline: {plan.baseline or 'the converted TF1 model'}")
     return 0
 

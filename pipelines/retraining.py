@@ -9,12 +9,20 @@ from typing import Any
 from google.protobuf import json_format
 from pydantic import BaseModel
 
+from pipelines.evaluated_model import EvaluatedModel
 from pipelines.fingerprint import code_version, fingerprint
 from pipelines.inputs import READS, Inputs
+from pipelines.overrides import Only
 from pipelines.spec import DetectorSpec
 from pipelines.tfx_import import import_tfx
 
 NODES = ("ExampleGen", "ConfigValidator", "CheckpointConverter", "Trainer", "Evaluator", "Pusher")
+# What is left of them in a run that only evaluates or only converts.
+_NODES_OF: dict[Only, tuple[str, ...]] = {
+    "evaluate": ("ExampleGen", "ConfigValidator", "CheckpointConverter", "Evaluator"),
+    "convert": ("ConfigValidator", "CheckpointConverter"),
+}
+EVALUATED_MODEL = "EvaluatedModel"  # TFX's Importer of the model that a run which only evaluates measures
 CODE_VERSION = "code_version"
 # Those fields of `train` that have a counterpart in pipeline.config.
 OVERRIDES = {"steps", "batch_size", "learning_rate", "warmup_steps", "optimizer", "schedule"}
@@ -26,7 +34,8 @@ class Recipe(BaseModel):
     `baseline` is the directory of the version to compare with, or "" for the converted TF1 model;
     `previous_statistics` is the quarantine folder of the data before, where the YAML asks for drift;
     `triggered` names the settings of `train` that the trigger changed, and `uncached` the nodes that run
-    whatever the cache holds.
+    whatever the cache holds. `only` leaves nodes out; then `evaluated` is the model to measure, if any.
+    `publish_anyway` is a person's reason to publish a model that the gate refuses, or "".
     """
 
     run_id: str
@@ -40,6 +49,19 @@ class Recipe(BaseModel):
     destination: str
     pipeline_root: str
     uncached: list[str]
+    only: Only | None = None
+    evaluated: EvaluatedModel | None = None
+    publish_anyway: str = ""
+
+    @property
+    def nodes(self) -> list[str]:
+        """The nodes of this run, in order."""
+        return list(NODES if self.only is None else _NODES_OF[self.only])
+
+    @property
+    def left_out(self) -> list[str]:
+        """The nodes that other runs have and this one leaves out."""
+        return [node for node in NODES if node not in self.nodes]
 
 
 def compile_ir(recipe: Recipe) -> str:
@@ -61,6 +83,8 @@ def compile_ir(recipe: Recipe) -> str:
     )
     for node in (entry.pipeline_node for entry in ir.nodes):
         name = node.node_info.id
+        if name == EVALUATED_MODEL:
+            continue
         # An execution property beside the component's own: new code never meets an old result in the cache.
         node.parameters.parameters[CODE_VERSION].field_value.string_value = recipe.code_versions[name]
         if name in recipe.uncached:
@@ -98,12 +122,28 @@ def manifest_facts(recipe: Recipe) -> dict[str, Any]:
 
 
 def _components(recipe: Recipe) -> list[Any]:
+    examples, config, converter = _preparation(recipe)
+    if recipe.only == "convert":
+        return [config, converter]
+    prepared = [examples, config, converter]
+    if recipe.evaluated is not None:
+        from tfx.dsl.components.common.importer import Importer
+
+        from components.types import DetectorModel
+
+        # Known to ML Metadata by its folder, so it stays the artifact that its training made.
+        source = Importer(source_uri=recipe.evaluated.uri, artifact_type=DetectorModel)
+        source = source.with_id(EVALUATED_MODEL)
+        return [*prepared, source, _evaluator(recipe, source.outputs["result"], *prepared)]
+    trainer = _trainer(recipe, *prepared)
+    evaluator = _evaluator(recipe, trainer.outputs["model"], *prepared)
+    return [*prepared, trainer, evaluator, _pusher(recipe, trainer, evaluator)]
+
+
+def _preparation(recipe: Recipe) -> tuple[Any, Any, Any]:
     from components.checkpoint_converter.component import CheckpointConverter
     from components.config_validator.component import ConfigValidator
-    from components.evaluator.component import Evaluator
     from components.example_gen.component import ExampleGen
-    from components.pusher.component import Pusher
-    from components.trainer.component import Trainer
 
     spec, inputs = recipe.spec, recipe.inputs
     contents = inputs.contents
@@ -125,9 +165,8 @@ def _components(recipe: Recipe) -> list[Any]:
             **{role: contents[role] for role in READS["ConfigValidator"] if role in contents}
         ),
     )
-    resolved_config = config.outputs["resolved_config"]
     converter = CheckpointConverter(
-        resolved_config=resolved_config,
+        resolved_config=config.outputs["resolved_config"],
         checkpoint=inputs.checkpoint,
         proof_images=json.dumps(inputs.proof_images),
         label_map=spec.model.label_map or "",
@@ -139,19 +178,31 @@ def _components(recipe: Recipe) -> list[Any]:
             proof_images=inputs.proof_sha256,
         ),
     )
-    trainer = Trainer(
+    return examples, config, converter
+
+
+def _trainer(recipe: Recipe, examples: Any, config: Any, converter: Any) -> Any:
+    from components.trainer.component import Trainer
+
+    return Trainer(
         examples=examples.outputs["examples"],
-        resolved_config=resolved_config,
+        resolved_config=config.outputs["resolved_config"],
         converted_model=converter.outputs["converted_model"],
-        train=spec.train.model_dump_json(),
-        export=spec.export.model_dump_json(),
+        train=recipe.spec.train.model_dump_json(),
+        export=recipe.spec.export.model_dump_json(),
         triggered=json.dumps(recipe.triggered),
     )
-    evaluator = Evaluator(
+
+
+def _evaluator(recipe: Recipe, model: Any, examples: Any, config: Any, converter: Any) -> Any:
+    from components.evaluator.component import Evaluator
+
+    spec, contents = recipe.spec, recipe.inputs.contents
+    return Evaluator(
         examples=examples.outputs["examples"],
-        model=trainer.outputs["model"],
+        model=model,
         converted_model=converter.outputs["converted_model"],
-        resolved_config=resolved_config,
+        resolved_config=config.outputs["resolved_config"],
         quarantine=examples.outputs["quarantine"],
         gate=spec.gate.model_dump_json(),
         evaluate=spec.evaluate.model_dump_json(),
@@ -159,15 +210,21 @@ def _components(recipe: Recipe) -> list[Any]:
         baseline_label_map=spec.model.label_map or "",
         fingerprint=fingerprint(**{role: contents.get(role) for role in READS["Evaluator"]}),
     )
-    pusher = Pusher(
+
+
+def _pusher(recipe: Recipe, trainer: Any, evaluator: Any) -> Any:
+    from components.pusher.component import Pusher
+
+    return Pusher(
         model=trainer.outputs["model"],
         blessing=evaluator.outputs["blessing"],
         evaluation=evaluator.outputs["evaluation"],
         destination=recipe.destination,
-        keep_versions=spec.publish.keep_versions or 0,
+        keep_versions=recipe.spec.publish.keep_versions or 0,
+        publish_anyway=recipe.publish_anyway,
         manifest=json.dumps(
             {
-                "detector": spec.name,
+                "detector": recipe.spec.name,
                 "fingerprint": recipe.fingerprint,
                 "baseline": recipe.baseline,
                 "facts": manifest_facts(recipe),
@@ -175,7 +232,6 @@ def _components(recipe: Recipe) -> list[Any]:
             sort_keys=True,
         ),
     )
-    return [examples, config, converter, trainer, evaluator, pusher]
 
 
 def read_ir(path: Path) -> Any:

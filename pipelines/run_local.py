@@ -13,7 +13,6 @@ from pipelines.node import result_file, run_node
 from pipelines.plan import PLAN_FILE, Plan, read_plan
 from pipelines.process import known_error
 from pipelines.progress import RunProgress
-from pipelines.retraining import NODES
 from pipelines.summary import Summary, write_summary
 
 _TAIL_LINES = 15
@@ -28,9 +27,9 @@ def run_plan(plan: Plan, show_progress: bool = True) -> Summary:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with (
         real_stdout() if show_progress else open(os.devnull, "w", encoding="utf-8") as out,
-        RunProgress(list(NODES), out) as progress,
+        RunProgress(plan.nodes, out) as progress,
     ):
-        for node in NODES:
+        for node in plan.nodes:
             _run(plan, node, progress)
     return write_summary(plan)
 
@@ -40,7 +39,7 @@ def unfinished_plan(home: DetectorHome) -> Plan:
     plan = latest_plan(home)
     if plan is None:
         raise BadInput("there is no run to resume", str(home.plans), "leave --resume out")
-    if all(result_file(plan, node).is_file() for node in NODES):
+    if all(result_file(plan, node).is_file() for node in plan.nodes):
         raise BadInput(f"the last run, {plan.run_id}, has finished", plan.run_dir, "leave --resume out")
     return plan
 

@@ -1,7 +1,8 @@
 """One node of a plan in a process of its own: what every orchestrator calls.
 
 `python -m pipelines.run_node --plan RUN_DIR --node NODE --result FILE`. Exit codes: 0 done, 99 nothing to do
-(the Pusher, when the model was refused), 78 bad input (a retry can't help), 1 failed, 143 ended by SIGTERM.
+(the Pusher, when the model was refused; a node that the run leaves out), 78 bad input (a retry can't help),
+1 failed, 143 ended by SIGTERM.
 """
 
 from __future__ import annotations
@@ -31,7 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        result = run_node(read_plan(given.plan), given.node)
+        plan = read_plan(given.plan)
+        if given.node in plan.left_out:
+            print(f"{given.node}: left out, this run does only {', '.join(plan.nodes)}", flush=True)
+            return EXIT_SKIPPED
+        result = run_node(plan, given.node)
     except Exception as error:
         return exit_code_of(error)
     write_json(given.result, result.model_dump())

@@ -21,8 +21,10 @@ from components.settings import Paths, Section
 from components.trainer.options import ExportOptions, TrainOptions
 from pipelines.interpolation import Location, SpecError, expand, expand_path, load_yaml
 from pipelines.orchestration import AlertsSpec, ContainersSpec, ScheduleSpec, TasksSpec
+from pipelines.overrides import add_options, given, schemas
 
-__all__ = ["DetectorSpec", "SpecError"]
+# `dags` imports nothing else of the project than this module.
+__all__ = ["DetectorSpec", "SpecError", "add_options", "given", "schemas"]
 
 PACKAGE = "package:"
 
@@ -181,6 +183,7 @@ class DetectorSpec(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> DetectorSpec:
+        self.containers.check(self.executor)
         if self.gate.proof and not self.model.prove:
             raise ValueError("gate.proof wants a proof, and model.prove switches it off: no model would pass")
         if self.model.label_map is None:

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import argparse
+import html
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,30 +19,38 @@ from components.evaluator.options import GateOptions
 from components.evaluator.results import REPORT_FILE, ModelEvaluation, Verdict, read_comparison
 from components.pusher.versions import live_version
 from detection.errors import Failed
+from pipelines.evaluated_model import EvaluatedModel
+from pipelines.lineage_page import run_section, write_lineage_page
 from pipelines.node import NodeResult, result_file
+from pipelines.overrides import Only
 from pipelines.plan import Plan, read_plan
 from pipelines.process import exit_code_of, write_json
-from pipelines.retraining import NODES
 
 
 class NodeTime(BaseModel):
-    """How long a node took in this run."""
+    """What a node took in this run; its processor time is that of all its processes."""
 
     node: str
     seconds: float
+    processor_seconds: float = 0.0
     cached: bool
 
 
 class Published(BaseModel):
-    """The version that holds this run's model."""
+    """The version that holds this run's model; `anyway` is who published it against the gate, and why."""
 
     version: int
     path: str
     live: bool
+    anyway: str = ""
 
 
 class Summary(BaseModel):
-    """summary.json. `conversion`, `data` and `training` are the nodes' own reports, abridged."""
+    """summary.json. `conversion`, `data` and `training` are the nodes' own reports, abridged.
+
+    A run that only evaluates has no `training`, and `evaluated` says what it measured; one that only converts
+    has neither data nor measurements, and its `report` is "".
+    """
 
     detector: str
     run_id: str
@@ -50,13 +58,15 @@ class Summary(BaseModel):
     fingerprint: str
     seconds: float
     nodes: list[NodeTime]
-    data: dict[str, Any]
+    only: Only | None = None
+    evaluated: EvaluatedModel | None = None
+    data: dict[str, Any] | None
     conversion: dict[str, Any]
-    training: dict[str, Any]
+    training: dict[str, Any] | None
     gate: GateOptions
-    candidate: ModelEvaluation
-    baseline: ModelEvaluation
-    verdict: Verdict
+    candidate: ModelEvaluation | None
+    baseline: ModelEvaluation | None
+    verdict: Verdict | None
     published: Published | None
     live_version: int | None
     report: str
@@ -87,8 +97,9 @@ _DATA = (
 
 def summarize(plan: Plan) -> Summary:
     """The summary of a run whose nodes are all done. Raises Failed if one is not."""
-    results = {node: _read_result(plan, node) for node in NODES}
-    comparison = read_comparison(_output(results["Evaluator"], "evaluation"))
+    results = {node: _read_result(plan, node) for node in plan.nodes}
+    evaluator, trainer, examples = (results.get(node) for node in ("Evaluator", "Trainer", "ExampleGen"))
+    comparison = read_comparison(_output(evaluator, "evaluation")) if evaluator else None
     live = live_version(Path(plan.destination))
     return Summary(
         detector=plan.spec.name,
@@ -97,34 +108,64 @@ def summarize(plan: Plan) -> Summary:
         fingerprint=plan.fingerprint,
         seconds=round(sum(result.seconds for result in results.values()), 2),
         nodes=[
-            NodeTime(node=node, seconds=result.seconds, cached=result.cached)
+            NodeTime(
+                node=node,
+                seconds=result.seconds,
+                processor_seconds=result.processor_seconds,
+                cached=result.cached,
+            )
             for node, result in results.items()
         ],
-        data=_pick(_output(results["ExampleGen"], "quarantine") / "statistics.json", _DATA),
+        only=plan.only,
+        evaluated=plan.evaluated,
+        data=_pick(_output(examples, "quarantine") / "statistics.json", _DATA) if examples else None,
         conversion=_pick(
             _output(results["CheckpointConverter"], "converted_model") / "report.json", _CONVERSION
         ),
-        training=_training(_output(results["Trainer"], "model") / "training.json"),
-        gate=comparison.gate,
-        candidate=comparison.candidate,
-        baseline=comparison.baseline,
-        verdict=comparison.verdict,
-        published=_published(results["Pusher"], live.number if live else None),
+        training=_training(_output(trainer, "model") / "training.json") if trainer else None,
+        gate=plan.spec.gate,
+        candidate=comparison.candidate if comparison else None,
+        baseline=comparison.baseline if comparison else None,
+        verdict=comparison.verdict if comparison else None,
+        published=_published(results.get("Pusher"), live.number if live else None),
         live_version=live.number if live else None,
-        report=str(plan.home.report),
+        report=str(plan.home.report) if comparison else "",
     )
 
 
 def write_summary(plan: Plan) -> Summary:
-    """Write the run's summary.json and report.html to the detector's folder, and return the summary."""
+    """Write report.html, lineage.html and summary.json to the detector's folder, and return the summary.
+
+    The report is the Evaluator's, and the run that it was part of.
+    """
     summary = summarize(plan)
-    report = _output(_read_result(plan, "Evaluator"), "evaluation") / REPORT_FILE
-    staging = plan.home.report.with_name(f".report.{os.getpid()}")
-    shutil.copyfile(report, staging)
-    os.replace(staging, plan.home.report)
+    if summary.report:
+        written = _output(_read_result(plan, "Evaluator"), "evaluation") / REPORT_FILE
+        staging = plan.home.report.with_name(f".report.{os.getpid()}")
+        page = _with_remark(written.read_text(encoding="utf-8"), summary)
+        before, footer, after = page.partition("<footer>")
+        section = run_section(plan, summary.nodes)
+        staging.write_text(f"{before}{section}{footer}{after}", encoding="utf-8")
+        os.replace(staging, plan.home.report)
+    write_lineage_page(plan)
+    # The last file of a run that ended well: who looks for silence goes by it.
     write_json(Path(plan.run_dir) / "summary.json", summary.model_dump())
     write_json(plan.home.summary, summary.model_dump())
     return summary
+
+
+def _with_remark(page: str, summary: Summary) -> str:
+    """The Evaluator's page, on top of it what it can't know: what happened, or didn't, after its verdict."""
+    if summary.published is not None and summary.published.anyway:
+        remark = f"Published anyway as version {summary.published.version}, {summary.published.anyway}"
+    elif summary.evaluated is not None:
+        remark = (
+            f"Only evaluated: the new model of this page is {summary.evaluated.title}; nothing was published"
+        )
+    else:
+        return page
+    before, main, after = page.partition("<main>")
+    return f"{before}{main}\n<p><strong>{html.escape(remark)}</strong></p>{after}"
 
 
 def _read_result(plan: Plan, node: str) -> NodeResult:
@@ -162,12 +203,15 @@ def _training(file: Path) -> dict[str, Any]:
     }
 
 
-def _published(pusher: NodeResult, live: int | None) -> Published | None:
-    facts = pusher.properties.get("pushed_model", {})
+def _published(pusher: NodeResult | None, live: int | None) -> Published | None:
+    facts = pusher.properties.get("pushed_model", {}) if pusher else {}
     if facts.get("pushed") != 1:
         return None
     number = int(facts["version"])
-    return Published(version=number, path=str(facts["pushed_destination"]), live=number == live)
+    anyway = f"by {facts['pushed_by']}: {facts['pushed_anyway']}" if "pushed_anyway" in facts else ""
+    return Published(
+        version=number, path=str(facts["pushed_destination"]), live=number == live, anyway=anyway
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from components.checkpoint_converter.report import ClassHead
 from components.evaluator.gate import title_of
+from components.evaluator.results import ModelEvaluation
 from pipelines.summary import Summary
 
 _PLAIN_WIDTH = 100  # of a log file, where a terminal has no say
@@ -35,17 +36,26 @@ def print_summary(summary: Summary, out: Console | None = None) -> None:
     )
     out.print(_conversion_table(summary))
     for line in (_class_line(summary), _proof_line(summary), _data_line(summary), _training_line(summary)):
-        out.print(line, soft_wrap=True)
-    out.print(f"[bold]Metrics[/]    on {summary.candidate.metrics.images} images:")
-    out.print(_metrics_table(summary))
-    reasons = summary.verdict.reasons
+        if line:
+            out.print(line, soft_wrap=True)
+    if summary.candidate and summary.baseline and summary.verdict:
+        out.print(f"[bold]Metrics[/]    on {summary.candidate.metrics.images} images:")
+        out.print(_metrics_table(summary, summary.baseline, summary.candidate))
+        _print_reasons(summary.verdict.reasons, out)
+        out.print(_verdict_line(summary, summary.verdict.blessed), soft_wrap=True)
+    else:
+        verdict = f"none, the model was only converted; {_serving(summary)}"
+        out.print(f"[bold]Verdict[/]    {verdict}", soft_wrap=True)
+    out.print(_time_line(summary), soft_wrap=True)
+    if summary.report:
+        out.print(f"[bold]Report[/]     {shown_path(summary.report)}", soft_wrap=True)
+
+
+def _print_reasons(reasons: list[str], out: Console) -> None:
     for reason in reasons[:_RULES_SHOWN]:
         out.print(f"  {escape(reason)}", soft_wrap=True)
     if len(reasons) > _RULES_SHOWN:
         out.print(f"  and {len(reasons) - _RULES_SHOWN} more rules, in the report")
-    out.print(_verdict_line(summary), soft_wrap=True)
-    out.print(_time_line(summary), soft_wrap=True)
-    out.print(f"[bold]Report[/]     {shown_path(summary.report)}", soft_wrap=True)
 
 
 def shown_path(path: str | Path) -> str:
@@ -96,6 +106,8 @@ def _proof_line(summary: Summary) -> str:
 
 def _data_line(summary: Summary) -> str:
     data = summary.data
+    if data is None:
+        return ""
     return (
         f"[bold]Data[/]       {data['images_read']} images read = {data['images_written']} written + "
         f"{data['images_quarantined']} quarantined; {data['boxes_written']} of {data['boxes_read']} boxes"
@@ -104,6 +116,8 @@ def _data_line(summary: Summary) -> str:
 
 def _training_line(summary: Summary) -> str:
     training = summary.training
+    if training is None:
+        return ""
     line = (
         f"[bold]Training[/]   {training['steps']} steps at {training['images_per_second']:.1f} images/s "
         f"in {training['seconds']:.0f} s"
@@ -115,12 +129,11 @@ def _training_line(summary: Summary) -> str:
     return line
 
 
-def _metrics_table(summary: Summary) -> Table:
-    old, new = summary.baseline, summary.candidate
+def _metrics_table(summary: Summary, old: ModelEvaluation, new: ModelEvaluation) -> Table:
     table = Table(box=box.SIMPLE)
     table.add_column("metric")
     table.add_column(f"baseline: {old.title}", justify="right")
-    table.add_column("new", justify="right")
+    table.add_column(escape(summary.evaluated.title) if summary.evaluated else "new", justify="right")
     for name in _METRICS:
         values = [_value(getattr(model.metrics, name)) for model in (old, new)]
         style = "bold" if name == summary.gate.metric else None
@@ -132,17 +145,22 @@ def _value(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _verdict_line(summary: Summary) -> str:
+def _verdict_line(summary: Summary, blessed: bool) -> str:
+    word = "[green]blessed[/]" if blessed else "[red]refused[/]"
+    if summary.evaluated is not None:
+        title = escape(summary.evaluated.title)
+        return f"[bold]Verdict[/]    {word}: {title}, only evaluated and not published, {_serving(summary)}"
     published = summary.published
     if published is None:
-        serving = (
-            "nothing serves yet" if summary.live_version is None else f"version {summary.live_version} stays"
-        )
-        return f"[bold]Verdict[/]    [red]refused[/]: not published, {serving}"
-    line = (
-        f"[bold]Verdict[/]    [green]blessed[/]: version {published.version} in {shown_path(published.path)}"
-    )
+        return f"[bold]Verdict[/]    {word}: not published, {_serving(summary)}"
+    if published.anyway:
+        word += f", [yellow]published anyway[/] {escape(published.anyway)}"
+    line = f"[bold]Verdict[/]    {word}: version {published.version} in {shown_path(published.path)}"
     return line + (", live" if published.live else f"; live is version {summary.live_version}")
+
+
+def _serving(summary: Summary) -> str:
+    return "nothing serves yet" if summary.live_version is None else f"version {summary.live_version} stays"
 
 
 def _time_line(summary: Summary) -> str:

@@ -1,4 +1,4 @@
-"""The Pusher's contract: a blessed model in, a published version out."""
+"""The Pusher's contract: a model and its verdict in, a published version out."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class PusherSpec(types.ComponentSpec):
         "destination": ExecutionParameter(type=str),
         "manifest": ExecutionParameter(type=str),
         "keep_versions": ExecutionParameter(type=int),
+        "publish_anyway": ExecutionParameter(type=str),
     }
     INPUTS = {
         "model": ChannelParameter(type=DetectorModel),
@@ -28,7 +29,7 @@ class PusherSpec(types.ComponentSpec):
 
 
 class Pusher(base_component.BaseComponent):
-    """Publishes a blessed model; a refused one leaves serving untouched."""
+    """Publishes a blessed model, or one that a person wants published; else serving is left untouched."""
 
     SPEC_CLASS = PusherSpec
     EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
@@ -41,6 +42,7 @@ class Pusher(base_component.BaseComponent):
         destination: str,
         manifest: str,
         keep_versions: int,
+        publish_anyway: str = "",
     ) -> None:
         """Make the node.
 
@@ -51,6 +53,7 @@ class Pusher(base_component.BaseComponent):
           destination: the serving directory.
           manifest: JSON of detector, fingerprint, baseline and facts.
           keep_versions: how many published versions stay; 0: all.
+          publish_anyway: a person's reason to publish a model that is not blessed; "": it isn't published.
         """
         spec = PusherSpec(
             model=model,
@@ -59,6 +62,7 @@ class Pusher(base_component.BaseComponent):
             destination=destination,
             manifest=manifest,
             keep_versions=keep_versions,
+            publish_anyway=publish_anyway,
             pushed_model=types.Channel(type=standard_artifacts.PushedModel),
         )
         super().__init__(spec=spec)

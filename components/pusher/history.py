@@ -21,7 +21,10 @@ Action = Literal["published", "rolled back", "removed"]
 
 
 class HistoryEntry(BaseModel):
-    """One line. `was` is the version that was live before; `run_id` leads to the lineage of the version."""
+    """One line. `was` is the version that was live before; `run_id` leads to the lineage of the version.
+
+    `why` of a publication are the gate's reasons; `anyway` is a person's, where the gate refused.
+    """
 
     model_config = ConfigDict(extra="ignore")  # a newer release may have written more
 
@@ -34,20 +37,24 @@ class HistoryEntry(BaseModel):
     run_id: str
     content_hash: str
     metrics: dict[str, Any] = Field(default_factory=dict)
+    anyway: str = ""
 
 
-def entry_of(manifest: Manifest, action: Action, *, was: int | None, why: str, who: str = "") -> HistoryEntry:
+def entry_of(
+    manifest: Manifest, action: Action, *, was: int | None, why: str, who: str = "", anyway: str = ""
+) -> HistoryEntry:
     """What there is to say about one change to a version at this moment; without `who`, by this user."""
     return HistoryEntry(
         when=datetime.now(UTC).isoformat(timespec="seconds"),
         action=action,
         version=manifest.version,
         was=was,
-        who=who or _actor(),
+        who=who or actor(),
         why=why,
         run_id=manifest.run_id,
         content_hash=manifest.content_hash,
         metrics=manifest.facts.get("metrics", {}),
+        anyway=anyway,
     )
 
 
@@ -91,7 +98,7 @@ def append(destination: Path, entry: HistoryEntry) -> None:
     sync_directory(destination)
 
 
-def _actor() -> str:
+def actor() -> str:
     """Who does it: the orchestrator's user where it says so, else the system's."""
     if os.environ.get(ACTOR_VARIABLE):
         return os.environ[ACTOR_VARIABLE]

@@ -18,7 +18,8 @@ class Manifest(BaseModel):
 
     `fingerprint` is the content hash of the run's inputs; `content_hash` that of the published model files.
     `baseline` is the directory of the version that the model was compared with, or "" for the converted
-    TF1 model. `facts` holds data, pipeline_config, checkpoint, code_version and metrics.
+    TF1 model. `facts` holds data, pipeline_config, checkpoint, code_version and metrics, and published_anyway
+    with reason and who, where a person published what the gate refused.
     """
 
     model_config = ConfigDict(extra="ignore")  # a rollback may read what a newer release wrote

@@ -46,6 +46,7 @@ def publish(
     verify: Callable[[Path], None] | None = None,
     keep_versions: int | None = None,
     why: str = "",
+    anyway: str = "",
 ) -> Version:
     """Publish a trained model and make it the live version.
 
@@ -59,6 +60,7 @@ def publish(
         publication.
       keep_versions: how many versions stay; the live one and the one before it always do. None: all.
       why: for the history.
+      anyway: for the history, a person's reason to publish what the gate refused.
 
     Returns the live version. Bytes that were published before keep their version number and manifest, so a
     retry after a crash adds nothing. Raises BadInput if `model_dir` is no model or `destination` no folder,
@@ -84,7 +86,7 @@ def publish(
                 shutil.rmtree(staging, ignore_errors=True)
                 raise
             version = _add_version(staging, destination, complete)
-        _switch(destination, version, "published", why)
+        _switch(destination, version, "published", why, anyway=anyway)
         if keep_versions is not None:
             versions = list_versions(destination)
             before = previous_live(destination, versions, version.number)
@@ -213,7 +215,9 @@ def _stage(files: dict[str, Path], staging: Path, manifest: Manifest, warmup: by
         ) from error
 
 
-def _switch(destination: Path, version: Version, action: Action, why: str, who: str = "") -> None:
+def _switch(
+    destination: Path, version: Version, action: Action, why: str, who: str = "", anyway: str = ""
+) -> None:
     """Point `live` at a directory that holds only this version; the directory is complete beforehand.
 
     The history comes first: a retry after a kill finds its entry there, and makes no second one.
@@ -222,7 +226,7 @@ def _switch(destination: Path, version: Version, action: Action, why: str, who: 
     was = before.number if before else None
     entry = last_live(read_history(destination))
     if was != version.number and (entry is None or (entry.version, entry.was) != (version.number, was)):
-        append(destination, entry_of(version.manifest, action, was=was, why=why, who=who))
+        append(destination, entry_of(version.manifest, action, was=was, why=why, who=who, anyway=anyway))
     holder = destination / f"{LIVE_PREFIX}{version.number}"
     link = holder / str(version.number)
     holder.mkdir(exist_ok=True)

@@ -29,6 +29,8 @@ def history(
     for entry in entries:
         was = f" (before: {entry.was})" if entry.was else ""
         why = f": {entry.why}" if entry.why else ""
+        if entry.anyway:
+            why = f", not blessed, anyway: {entry.anyway} (the gate{why})"
         typer.echo(
             f"{entry.when}  {entry.action} {entry.version}{was} by {entry.who}, run {entry.run_id}{why}"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +20,10 @@ def lineage(
         str, typer.Argument(help="A published version: DETECTOR, DETECTOR/N, N, or its directory.")
     ],
     as_json: AsJson = False,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write the run that published it as a page."),
+    ] = None,
 ) -> None:
     """Say what made a published version: data, config, checkpoint, code, metrics and run.
 
@@ -28,6 +33,17 @@ def lineage(
     from pipelines.summary_text import console
 
     found = trace(find_version(version))
+    if html is not None:
+        from detection.config.text_files import write_text
+        from pipelines.home import DetectorHome
+        from pipelines.lineage_page import lineage_page
+        from pipelines.plan import read_plan
+
+        plan = read_plan(DetectorHome.of(found.detector).plan_dir(found.run_id))
+        html.parent.mkdir(parents=True, exist_ok=True)
+        write_text(lineage_page(plan), html)
+        typer.echo(f"written: {html}")
+        return
     if as_json:
         print_json(found.model_dump())
     else:

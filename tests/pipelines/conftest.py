@@ -69,6 +69,7 @@ def make_tiny_plan(detector: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
     import tiny_nodes
 
     from pipelines import plan, retraining
+    from pipelines.overrides import Overrides
 
     monkeypatch.setattr(
         retraining, "_components", lambda recipe: tiny_nodes.tiny_components(recipe.spec.description)
@@ -79,7 +80,7 @@ def make_tiny_plan(detector: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[
         kept = detector.read_text()
         detector.write_text(kept + f"description: {text}\n")
         try:
-            made = plan.make_plan(detector, plan.Overrides(force=force), run_id)
+            made = plan.make_plan(detector, Overrides(force=force), run_id)
         finally:
             detector.write_text(kept)
         return Path(made.run_dir)
@@ -123,9 +124,10 @@ def fake_executors(detector: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     def with_fakes(recipe: retraining.Recipe) -> list[Any]:
         components = real(recipe)
-        for component in components[:-1]:
-            fake = getattr(fake_executors, component.id)
-            component.executor_spec = executor_spec.ExecutorClassSpec(fake)
+        for component in components:
+            fake = getattr(fake_executors, component.id, None)
+            if fake is not None:
+                component.executor_spec = executor_spec.ExecutorClassSpec(fake)
         return components
 
     monkeypatch.setattr(retraining, "_components", with_fakes)

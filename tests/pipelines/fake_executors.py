@@ -26,6 +26,7 @@ BLOCKS = [
     {"block": "backbone", "wanted": 260, "loaded": 260, "fresh": 0, "dropped": 0},
     {"block": "class_head", "wanted": 12, "loaded": 0, "fresh": 12, "dropped": 0},
 ]
+REPORT = "<html>report<footer>end</footer></html>"
 CLASS_HEAD = {
     "how": "fresh",
     "classes_before": 1,
@@ -158,7 +159,7 @@ class Evaluator(_Fake):
         )
         _write(
             output_dict["evaluation"][0].uri,
-            {"metrics.json": comparison.model_dump_json(), "report.html": "<html>report</html>"},
+            {"metrics.json": comparison.model_dump_json(), "report.html": REPORT},
         )
         steps = json.loads((Path(input_dict["model"][0].uri) / "training.json").read_text())["steps"]
         write_smoke_test(small_smoke_test(score_after(steps)), Path(output_dict["evaluation"][0].uri))

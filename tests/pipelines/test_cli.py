@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -42,12 +41,11 @@ def test_help_is_light() -> None:
 
 
 def test_help_is_quick() -> None:
-    best = 9.0
-    for _ in range(3):  # other work on the machine may slow one of them
-        started = time.monotonic()
-        assert upcycle("--help").returncode == 0
-        best = min(best, time.monotonic() - started)
-    assert best < 1.0
+    before = os.times()  # of the processor: other work on the machine takes time, but not this
+    assert upcycle("--help").returncode == 0
+    after = os.times()
+    spent = after.children_user + after.children_system - before.children_user - before.children_system
+    assert spent < 1.0
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from detection.errors import BadInput
 from pipelines.metadata import connection_config, metadata_address
+from tests.airflow.postgresql import NoPostgresql
+from tests.airflow.postgresql import postgresql as start_postgresql
 
 PASSWORD = "p@ss/word"
 ESCAPED = "p%40ss%2Fword"
@@ -60,48 +59,13 @@ def test_a_store_other_than_planned_is_refused(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A PostgreSQL server on loopback, as an unprivileged user; yields its URL."""
-    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    found = shutil.which("initdb") or (str(binaries[-1]) if binaries else None)
-    if found is None:
-        pytest.skip("PostgreSQL is not installed (no initdb in PATH or /usr/lib/postgresql/*/bin)")
-    folder = tmp_path_factory.mktemp("postgresql")
-    prefix: list[str] = []
-    if os.geteuid() == 0:  # the server refuses to run as root
-        if shutil.which("setpriv") is None:
-            pytest.skip("running as root without setpriv, which PostgreSQL needs to run as someone else")
-        prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-        for parent in [folder, *folder.parents]:
-            if parent.stat().st_uid == os.geteuid() and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
-        os.chown(folder, 65534, 65534)
-    (folder / "password").write_text(PASSWORD)
-    (folder / "password").chmod(0o644)
-    data = folder / "data"
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    initdb = [found, "-D", str(data), "-U", "ann", "-A", "password", f"--pwfile={folder / 'password'}"]
-    subprocess.run([*prefix, *initdb, "--no-sync"], check=True, capture_output=True, cwd=folder)
-    options = ["-D", str(data), "-p", str(port), "-k", str(folder), "-c", "listen_addresses=127.0.0.1"]
-    log = (folder / "log").open("w")
-    server = subprocess.Popen(
-        [*prefix, str(Path(found).with_name("postgres")), *options, "-c", "fsync=off"],
-        cwd=folder,
-        stdout=log,
-        stderr=log,
-    )
-    try:
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
-        yield f"postgresql://ann:{ESCAPED}@127.0.0.1:{port}/mlmd"
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-        log.close()
+    """A PostgreSQL server on loopback; yields the URL of a database that ML Metadata makes."""
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(start_postgresql(tmp_path_factory.mktemp("postgresql"), PASSWORD))
+        except NoPostgresql as missing:
+            pytest.skip(str(missing))
+        yield f"{url}/mlmd"
 
 
 def test_a_run_over_postgresql(
@@ -113,7 +77,7 @@ def test_a_run_over_postgresql(
     monkeypatch.setenv("UPCYCLE_METADATA_URL", postgresql)
     plans = [make_tiny_plan("run-1"), make_tiny_plan("run-2")]
     for run_dir, how in zip(plans, ("done in", "from the cache"), strict=True):
-        stdout, stderr = start_node(run_dir, "ExampleGen").communicate(timeout=60)
+        stdout, stderr = start_node(run_dir, "ExampleGen").communicate(timeout=300)
         assert f"ExampleGen: {how}" in stdout, stderr
     assert not (plans[0].parents[1] / "metadata.sqlite").exists()
     for file in plans[0].parents[1].rglob("*"):
@@ -123,5 +87,5 @@ def test_a_run_over_postgresql(
 
     monkeypatch.delenv("UPCYCLE_METADATA_URL")
     process = start_node(plans[0], "Pusher")
-    assert "give all processes of a run the same UPCYCLE_METADATA_URL" in process.communicate(timeout=60)[1]
+    assert "give all processes of a run the same UPCYCLE_METADATA_URL" in process.communicate(timeout=300)[1]
     assert process.returncode == 78

@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from components.pusher.publish import publish
 from detection.errors import BadInput
 from pipelines import plan, retraining
+from pipelines.cli import app
 from pipelines.home import DetectorHome
-from pipelines.plan import Overrides, find_baseline, main, make_plan, read_plan
+from pipelines.overrides import Overrides
+from pipelines.plan import find_baseline, main, make_plan, read_plan
 from pipelines.run_local import latest_plan
+from pipelines.spec import SpecError
 
 MakePlan = Callable[..., Path]
 ROOT = Path(__file__).resolve().parents[2]
@@ -164,6 +168,87 @@ def test_the_command_line(make_tiny_plan: MakePlan, detector: Path, tmp_path: Pa
     assert written["run_dir"] == str(tmp_path / "home" / "tiny" / "plans" / "run-1")
     assert (written["run_id"], written["detector"], written["baseline"]) == ("run-1", "tiny", "")
     assert read_plan(Path(written["run_dir"])).spec.train.steps == 7
+
+
+def test_the_command_line_has_every_option(make_tiny_plan: MakePlan, detector: Path, tmp_path: Path) -> None:
+    for suffix in ("index", "data-00000-of-00001"):
+        (tmp_path / f"other.ckpt.{suffix}").write_bytes(b"other")
+    data = detector.parent / "data"
+    (data / "train").rename(data / "2026-11")
+    detector.write_text(detector.read_text().replace("data/train", "data/{span}"))
+    result = tmp_path / "result.json"
+    arguments = ["--detector", str(detector), "--run-id", "run-1", "--result", str(result), "--force"]
+    options = {
+        "span": "2026-11",
+        "data": str(data / "{span}"),
+        "learning-rate": "0.25",
+        "checkpoint": str(tmp_path / "other.ckpt"),
+        "publish-anyway": "a good reason",
+    }
+    assert main([*arguments, *(f"--{name}={value}" for name, value in options.items())]) == 0
+    written = json.loads(result.read_text())
+    assert written["nodes"] == list(retraining.NODES) and written["left_out"] == []
+    made = read_plan(Path(written["run_dir"]))
+    assert made.inputs.data.train == (str(data / "2026-11"),)
+    assert made.inputs.checkpoint == str(tmp_path / "other.ckpt")
+    assert made.inputs.contents["checkpoint"].files == 2
+    assert (made.spec.train.learning_rate, made.publish_anyway) == (0.25, "a good reason")
+    assert made.uncached == list(retraining.NODES)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (
+            ["--steps=0"],
+            "Invalid input for param steps: 0 is less than the minimum of 1\n  where: --steps\n"
+            "  fix:   give a whole number from 1 to 10000000, or leave it out\n",
+        ),
+        (
+            ["--steps=many"],
+            "Invalid input for param steps: 'many' is not of type 'null', 'integer'\n  where: --steps\n"
+            "  fix:   give a whole number from 1 to 10000000, or leave it out\n",
+        ),
+        (
+            ["--learning-rate=NaN"],
+            "Invalid input for param learning_rate: nan is no finite number\n  where: --learning-rate\n"
+            "  fix:   give a number above 0, at most 10, or leave it out\n",
+        ),
+        (
+            ["--span=2026-11"],
+            "Invalid input for param span: '2026-11' is not of type 'null'\n  where: --span\n"
+            "  fix:   leave it out, or put {span} into a path of the detector's YAML\n",
+        ),
+        (
+            ["--only=evaluate", "--publish-anyway=good"],
+            "publish_anyway makes no sense in a run that trains and publishes nothing\n"
+            "  where: --publish-anyway beside --only=evaluate\n  fix:   leave one of the two out\n",
+        ),
+        (
+            ["--unknown=stesp"],
+            "unknown param stesp\n  where: the run's parameters\n  fix:   did you mean steps?\n",
+        ),
+    ],
+)
+def test_what_can_not_be_ends_with_78(
+    detector: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], error: str
+) -> None:
+    arguments = ["--detector", str(detector), "--run-id", "r", "--result", str(tmp_path / "r.json")]
+    assert main([*arguments, *options]) == 78
+    assert capsys.readouterr().err == f"error: {error}"
+    assert not (tmp_path / "r.json").exists() and not (tmp_path / "home").exists()
+    if "--unknown" not in options[0]:
+        done = CliRunner().invoke(app, ["run", str(detector), *options])
+        assert isinstance(done.exception, SpecError) and str(done.exception) == error.rstrip("\n")
+
+
+def test_a_reason_is_no_part_of_the_fingerprint(make_tiny_plan: MakePlan, detector: Path) -> None:
+    plain = make_plan(detector, Overrides(), "run-1")
+    anyway = make_plan(detector, Overrides(publish_anyway="one"), "run-1")
+    other = make_plan(detector, Overrides(publish_anyway="two"), "run-1")
+    assert [made.run_id for made in (plain, anyway, other)] == ["run-1", "run-1~2", "run-1~3"]
+    assert plain.fingerprint == anyway.fingerprint == other.fingerprint
+    assert make_plan(detector, Overrides(publish_anyway="one"), "run-1") == anyway
 
 
 def test_bad_input_ends_with_78_and_three_parts(detector: Path, tmp_path: Path) -> None:

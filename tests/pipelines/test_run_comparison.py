@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from detection.errors import BadInput
 from pipelines.cli import app
-from pipelines.plan import Overrides, make_plan
+from pipelines.overrides import Overrides
+from pipelines.plan import make_plan
 from pipelines.run_comparison import compare_runs, find_run
 from pipelines.run_local import run_plan
 

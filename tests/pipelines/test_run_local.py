@@ -13,7 +13,8 @@ from detection.errors import BadInput, Failed
 from pipelines.cli import app
 from pipelines.home import DetectorHome
 from pipelines.lineage import find_version, trace
-from pipelines.plan import Overrides, make_plan
+from pipelines.overrides import Overrides
+from pipelines.plan import make_plan
 from pipelines.run_local import run_plan, unfinished_plan
 from pipelines.summary import Summary, main
 
@@ -42,7 +43,11 @@ def test_first_run_second_run_changed_run(
     assert first.data["images_quarantined"] == 1
     assert first.conversion["proof"]["matched_detections"] == 31
     assert (first.training["first_loss"], first.training["last_loss"]) == (3.0, 0.5)
-    assert home.report.read_text() == "<html>report</html>"
+    report = home.report.read_text()
+    assert report.startswith("<html>report") and report.endswith("<footer>end</footer></html>")
+    assert report.count("<svg ") == 1 and "<td>Trainer</td>" in report
+    assert all(time.processor_seconds > 0 for time in first.nodes)
+    assert (home.plan_dir("run-1") / "lineage.html").is_file()
     assert Summary.model_validate_json(home.summary.read_text()) == first
     assert (home.plan_dir("run-1") / "logs" / "ConfigValidator.log").read_text() == "ConfigValidator works\n"
     lines = capfd.readouterr().out.splitlines()

@@ -23,7 +23,7 @@ MakePlan = Callable[..., Path]
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=300)
     return process.returncode, stdout, stderr
 
 
@@ -44,15 +44,17 @@ def test_a_run_then_the_cache(make_tiny_plan: MakePlan, start_node: Start) -> No
     assert result_of(first, "ExampleGen")["cached"] is False
 
     second = make_tiny_plan("run-2")
-    started = time.monotonic()
+    before = os.times()  # of the processor: other work on the machine takes time, but not this
     assert finish(start_node(second, "ExampleGen"))[0] == 0
-    assert time.monotonic() - started < 6, "a cached node needs no TensorFlow"
+    after = os.times()
+    spent = after.children_user + after.children_system - before.children_user - before.children_system
+    assert spent < 6, "a cached node needs no TensorFlow"
     assert finish(start_node(second, "Pusher"))[0] == 99
     for node in ("ExampleGen", "Pusher"):
-        before, after = result_of(first, node), result_of(second, node)
-        assert after["cached"] is True
-        assert after["outputs"] == before["outputs"]
-        assert after["execution_id"] != before["execution_id"]
+        made, cached = result_of(first, node), result_of(second, node)
+        assert cached["cached"] is True
+        assert cached["outputs"] == made["outputs"]
+        assert cached["execution_id"] != made["execution_id"]
     assert result_of(second, "Pusher")["properties"]["pushed_model"] == {"pushed": 0, "run": "run-1"}
 
 

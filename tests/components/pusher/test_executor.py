@@ -11,10 +11,11 @@ from tfx import types
 from tfx.types import channel_utils, standard_artifacts
 
 from components.evaluator.options import GateOptions
-from components.evaluator.results import Comparison, Metrics, ModelEvaluation, Verdict
+from components.evaluator.results import Comparison, GateRule, Metrics, ModelEvaluation, Verdict
 from components.evaluator.smoke_test import SmokeTest, write_smoke_test
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
+from components.pusher.history import read_history
 from components.pusher.versions import live_version
 from components.types import DetectorModel, Evaluation
 from detection.errors import BadInput, Failed
@@ -44,7 +45,7 @@ def push(
     """Push a model with a blessing of 0 or 1; returns the pushed_model artifact."""
     monkeypatch.setenv("UPCYCLE_RUN_ID", "scheduled-3")
 
-    def run(content: str, blessed: int, evaluated: str | None = None) -> types.Artifact:
+    def run(content: str, blessed: int, evaluated: str | None = None, anyway: str = "") -> types.Artifact:
         def artifact(kind: type[types.Artifact], path: Path) -> types.Artifact:
             path.mkdir(exist_ok=True)
             made = kind()
@@ -53,7 +54,18 @@ def push(
 
         comparison = Comparison(
             gate=GateOptions(floor=0.5),
-            verdict=Verdict(blessed=bool(blessed)),
+            verdict=Verdict(
+                blessed=bool(blessed),
+                rules=[
+                    GateRule(
+                        rule="floor",
+                        passed=bool(blessed),
+                        measured=0.75,
+                        limit=0.5,
+                        sentence="the gate's word",
+                    )
+                ],
+            ),
             candidate=evaluation_of(0.75),
             baseline=evaluation_of(0.5),
         )
@@ -75,6 +87,7 @@ def push(
                 "destination": str(tmp_path / "serving"),
                 "manifest": json.dumps(manifest),
                 "keep_versions": 0,
+                "publish_anyway": anyway,
                 "code_version": "c1",
             },
         )
@@ -119,6 +132,45 @@ def test_a_refused_model_leaves_serving_untouched(
     assert pushed.get_int_custom_property("pushed") == 0
     assert list(Path(pushed.uri).iterdir()) == []
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "serving").rglob("*")} == before
+
+
+def test_a_person_can_publish_what_was_refused(
+    push: Callable[..., types.Artifact], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UPCYCLE_ACTOR", "anna")
+    pushed = push("a", blessed=0, anyway="  the old one misses every sign at night ")
+    live = live_version(tmp_path / "serving")
+    assert live is not None and pushed.get_int_custom_property("pushed") == 1
+    reason = "the old one misses every sign at night"
+    assert live.manifest.facts["published_anyway"] == {"reason": reason, "who": "anna"}
+    assert pushed.get_string_custom_property("pushed_anyway") == reason
+    assert pushed.get_string_custom_property("pushed_by") == "anna"
+    [entry] = read_history(tmp_path / "serving")
+    assert (entry.anyway, entry.who, entry.why) == (reason, "anna", "the gate's word")
+
+
+def test_a_blessed_model_needs_no_persons_word(push: Callable[..., types.Artifact], tmp_path: Path) -> None:
+    pushed = push("a", blessed=1, anyway="in case of refusal")
+    live = live_version(tmp_path / "serving")
+    assert live is not None and "published_anyway" not in live.manifest.facts
+    assert not pushed.has_custom_property("pushed_anyway")
+    assert [entry.anyway for entry in read_history(tmp_path / "serving")] == [""]
+
+
+def test_blanks_are_no_reason(push: Callable[..., types.Artifact], tmp_path: Path) -> None:
+    assert push("a", blessed=0, anyway="  ").get_int_custom_property("pushed") == 0
+    assert not (tmp_path / "serving").exists()
+
+
+def test_no_reason_publishes_a_copy_that_fails_its_test(
+    push: Callable[..., types.Artifact], tmp_path: Path
+) -> None:
+    push("a", blessed=1)
+    with pytest.raises(Failed, match="does not detect what the evaluated one did"):
+        push("b", blessed=0, evaluated="a", anyway="a good reason")
+    live = live_version(tmp_path / "serving")
+    assert live is not None and live.number == 1
+    assert len(read_history(tmp_path / "serving")) == 1
 
 
 def test_the_first_refusal_makes_no_destination(push: Callable[..., types.Artifact], tmp_path: Path) -> None:
