@@ -9,7 +9,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 GRACE_SECONDS = 3.0  # Airflow's supervisor kills the task runner 5 s after its SIGTERM
@@ -29,10 +29,20 @@ def die_with(parent: int) -> Callable[[], None]:
     return setup
 
 
-class ChildProcess:
-    """Runs `argv` (no shell) in `cwd` with exactly `environment`; stdout and stderr come as one stream."""
+def follow_parent() -> None:
+    """Asks for SIGTERM when the parent of this process dies."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
-    def __init__(self, argv: Sequence[str], environment: Mapping[str, str], cwd: Path) -> None:
+
+class ChildProcess:
+    """Runs `argv` (no shell) in `cwd` with exactly `environment`; stdout and stderr come as one stream.
+
+    It inherits the file descriptors `keep`.
+    """
+
+    def __init__(
+        self, argv: Sequence[str], environment: Mapping[str, str], cwd: Path, keep: Collection[int] = ()
+    ) -> None:
         self._process = subprocess.Popen(
             list(argv),
             env=dict(environment),
@@ -41,6 +51,7 @@ class ChildProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=keep,
             preexec_fn=die_with(os.getpid()),
         )
 

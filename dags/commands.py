@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,10 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
 from airflow.sdk import BaseOperator
 
 from pipelines.spec import DetectorSpec
 
+# libyaml's parser: every parse of the DAG file reads all detectors
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 GPU_NODES = ("Trainer", "Evaluator")
 NODES = ("ExampleGen", "ConfigValidator", "CheckpointConverter", *GPU_NODES, "Pusher")
 START = datetime(2026, 1, 1, tzinfo=UTC)  # any date in the past: nothing is caught up
@@ -41,8 +45,10 @@ OperatorFactory = Callable[[NodeCommand, dict[str, Any]], BaseOperator]
 
 
 def yaml_variables(path: Path) -> tuple[str, ...]:
-    """Names of the environment variables that a detector's YAML uses."""
-    return tuple(sorted(set(re.findall(r"\$\{(\w+)", path.read_text(encoding="utf-8")))))
+    """Names of the environment variables that a detector's nodes need; no node sends alerts."""
+    sections = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    sections.pop("alerts", None)
+    return tuple(sorted(set(re.findall(r"\$\{(\w+)", json.dumps(sections, default=str)))))
 
 
 def literal(text: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 from dags import environment
 from dags.environment import EXIT_BAD_INPUT
 from dags.terminal import TerminalObserver, output_to
+from pipelines.spec import add_options, given
 
 EXIT_FAILED = 1
 
@@ -26,19 +27,16 @@ def parse_arguments(argv: list[str]) -> argparse.Namespace:
     """The command line; options that are not given leave the detector file's values."""
     parser = argparse.ArgumentParser(prog="python -m dags.embedded", description=__doc__)
     parser.add_argument("dag_id", help="retrain_NAME, for the detector NAME")
-    parser.add_argument("--steps", type=int, help="training steps")
-    parser.add_argument("--learning-rate", type=float, help="the highest learning rate")
-    parser.add_argument("--span", help="replaces {span} in the data's paths")
-    parser.add_argument("--force", action="store_true", default=None, help="ignore the cache")
+    add_options(parser)
     return parser.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the DAG; returns 0, 1 (a task failed), 78 (bad input); 128 + signal when interrupted."""
     arguments = parse_arguments(sys.argv[1:] if argv is None else argv)
-    overrides = {k: v for k, v in vars(arguments).items() if k != "dag_id" and v is not None}
+    overrides = given(vars(arguments))
     airflow_home = environment.upcycle_home() / ".airflow" / "embedded"
-    os.environ.pop("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", None)
+    environment.forget(environment.DATABASE)
     environment.apply(environment.airflow_settings(airflow_home, port=8080))
     environment.apply({"AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING"})
     if sys.stdout.isatty():
@@ -82,13 +80,15 @@ def run(dag_id: str, overrides: dict[str, Any], observer: TerminalObserver) -> i
         for file, problem in bag.import_errors.items():
             observer.say(f"{file}: {problem}")
         return EXIT_BAD_INPUT
-    try:
-        for name, value in overrides.items():
+    for name, value in overrides.items():
+        try:
             dag.params[name] = value
-        dag.params.validate()
-    except ParamValidationError as error:
-        observer.say(f"the run's parameters can't be used: {str(error).splitlines()[0]}")
-        return EXIT_BAD_INPUT
+        except ParamValidationError as error:
+            field = dag.params.get_param(name)
+            observer.say(f"error: {str(error).splitlines()[0]}")
+            observer.say(f"  where: --{name.replace('_', '-')}")
+            observer.say(f"  fix:   {field.schema['title']}: {field.description}")
+            return EXIT_BAD_INPUT
     operators.observers.append(observer)
     try:
         outcome = dag.test(run_conf=overrides)

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+
+from dags.credentials import key, make_private, passwords
 
 ROOT = Path(__file__).resolve().parents[1]
 
 # What a node's exit code says besides 0 (done) and anything else (failed, worth a retry)
 EXIT_BAD_INPUT = 78
 EXIT_SKIPPED = 99
+
+USERS = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"
+PASSWORDS_FILE = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"
+DATABASE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+WAYS = (
+    "",
+    "_CMD",
+    "_SECRET",
+)  # how a setting of Airflow's can be given: itself, a command, a secrets back end
 
 # A node sees these and nothing else of Airflow's environment, which holds keys and database passwords.
 PASSED = {
@@ -30,6 +40,7 @@ PASSED = {
     "GOOGLE_APPLICATION_CREDENTIALS",
 }
 PASSED_PREFIXES = ("UPCYCLE_", "CUDA_", "NVIDIA_", "TF_", "XLA_")
+WITHHELD = {"UPCYCLE_SMTP_URL"}  # holds the alerts' password
 
 
 def upcycle_home() -> Path:
@@ -50,15 +61,18 @@ def ml_python() -> str:
 def node_environment(extra_names: Iterable[str] = ()) -> dict[str, str]:
     """The environment of a node: the allow-listed variables, and `extra_names` where they are set."""
     wanted = PASSED | set(extra_names)
-    passed = {k: v for k, v in os.environ.items() if k in wanted or k.startswith(PASSED_PREFIXES)}
+    names = {name for name in os.environ if name in wanted or name.startswith(PASSED_PREFIXES)} - WITHHELD
+    passed = {name: os.environ[name] for name in names}
     return passed | {"UPCYCLE_HOME": str(upcycle_home()), "PYTHONUNBUFFERED": "1"}
 
 
-def airflow_settings(airflow_home: Path, port: int) -> dict[str, str]:
-    """Airflow's settings as environment variables; a database that is already configured is kept.
+def airflow_settings(airflow_home: Path, port: int, *, login: bool = False) -> dict[str, str]:
+    """Airflow's settings as environment variables; database, keys and users that are configured are kept.
 
-    There is no log-in (every visitor is admin), so nothing may listen on anything but loopback.
+    Without `login` every visitor is admin. Either way nothing may listen on anything but loopback.
+    Makes what is missing: the folder (mode 700), keys and passwords (mode 600). Raises CredentialsError.
     """
+    make_private(airflow_home)
     url = f"http://127.0.0.1:{port}"
     python_path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     settings = {
@@ -71,20 +85,21 @@ def airflow_settings(airflow_home: Path, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__PARALLELISM": "4",  # LocalExecutor's default keeps 32 workers alive
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": str(not login),
         "AIRFLOW__API__BASE_URL": url,
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__API__EXPOSE_CONFIG": "False",
-        "AIRFLOW__API_AUTH__JWT_SECRET": _secret(airflow_home / "jwt-secret"),
-        "AIRFLOW__API__SECRET_KEY": _secret(airflow_home / "api-secret"),
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "30",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(airflow_home / "logs"),
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
-    database = os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
-    settings["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = database or sqlite_url(airflow_home)
-    return settings
+    if not _is_configured(DATABASE):
+        settings[DATABASE] = sqlite_url(airflow_home)
+    if login:
+        users = os.environ.get(USERS) or "admin:admin"
+        settings |= {USERS: users, PASSWORDS_FILE: str(passwords(airflow_home, users))}
+    return settings | _keys(airflow_home)
 
 
 def sqlite_url(airflow_home: Path) -> str:
@@ -104,14 +119,26 @@ def apply(settings: Mapping[str, str]) -> None:
     os.environ.update(settings)
 
 
-def _secret(path: Path) -> str:
-    """A secret that lives as long as the Airflow home, so that a restart keeps running tasks' tokens."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii")
-    value = secrets.token_urlsafe(48)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(value)
-    return value
+def forget(name: str) -> None:
+    """Takes one of Airflow's settings out of this process's environment, however it was given."""
+    for way in WAYS:
+        os.environ.pop(name + way, None)
+
+
+def _is_configured(name: str) -> bool:
+    return any(os.environ.get(name + way) for way in WAYS)
+
+
+def _keys(airflow_home: Path) -> dict[str, str]:
+    """The keys that are not configured; each lives as long as the Airflow home.
+
+    A restart then keeps running tasks' tokens, and stored connections stay readable.
+    """
+    files = {
+        "AIRFLOW__API_AUTH__JWT_SECRET": (airflow_home / "jwt-secret", 48),
+        "AIRFLOW__API__SECRET_KEY": (airflow_home / "api-secret", 48),
+    }
+    fernet = airflow_home / "fernet-key"
+    if fernet.exists() or not (airflow_home / "airflow.cfg").exists():  # an older home has its key in there
+        files["AIRFLOW__CORE__FERNET_KEY"] = (fernet, 32)
+    return {name: key(file, size) for name, (file, size) in files.items() if not _is_configured(name)}

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, BaseOperator, TriggerRule
+from airflow.sdk.definitions.param import ParamsDict
 
 from dags.alerts import dag_callbacks, task_callbacks
 from dags.commands import NODES, START, TRIGGERED_BY, NodeCommand, OperatorFactory, literal, yaml_variables
 from dags.detectors import read_detectors
 from dags.documentation import dag_page, task_page
-from dags.form import OVERRIDES, trigger_params
+from dags.form import PLAN_OPTIONS, trigger_params
+from dags.left_out import skip_left_out
+from dags.publication import tell_of_publication
 from dags.rollback import rollback_dag
 from dags.schedule import model_asset, timetable
 from dags.task_settings import default_arguments, task_arguments
@@ -33,6 +36,7 @@ def dags_for(executor: str, make_operator: OperatorFactory) -> dict[str, DAG]:
 
 def detector_dag(spec: DetectorSpec, path: Path, make_operator: OperatorFactory) -> DAG:
     """The DAG of one detector, whose file is at `path`."""
+    callbacks = task_callbacks(spec, path)
     with DAG(
         f"retrain_{spec.name}",
         description=spec.description or f"Retrain the detector {spec.name}",
@@ -41,9 +45,8 @@ def detector_dag(spec: DetectorSpec, path: Path, make_operator: OperatorFactory)
         start_date=START,
         catchup=False,
         max_active_runs=1,
-        params=trigger_params(spec),
         tags=["retrain", spec.executor],
-        default_args=default_arguments(spec) | task_callbacks(spec, path),
+        default_args=default_arguments(spec) | callbacks,
         **dag_callbacks(spec, path),
     ) as dag:
         variables = yaml_variables(path)
@@ -60,15 +63,21 @@ def detector_dag(spec: DetectorSpec, path: Path, make_operator: OperatorFactory)
             "pipelines.plan",
             f"--detector={literal(str(path))}",
             "--run-id={{ run_id }}",
-            *OVERRIDES,
+            *PLAN_OPTIONS,
             TRIGGERED_BY,
+            post_execute=skip_left_out(callbacks.get("post_execute")),
         )
         # Refused models make the Pusher "skipped", so the asset changes exactly when a version is published.
-        outlets = {"Pusher": {"outlets": [model_asset(spec)]}}
+        own: dict[str, dict[str, Any]] = {
+            "Pusher": {
+                "outlets": [model_asset(spec)],
+                "post_execute": tell_of_publication(spec, callbacks.get("post_execute")),
+            },
+            # Where the Trainer is left out, a model of an earlier run is evaluated.
+            "Evaluator": {"trigger_rule": TriggerRule.NONE_FAILED},
+        }
         node = {
-            name: task(
-                name, "pipelines.run_node", f"--plan={RUN_DIR}", f"--node={name}", **outlets.get(name, {})
-            )
+            name: task(name, "pipelines.run_node", f"--plan={RUN_DIR}", f"--node={name}", **own.get(name, {}))
             for name in NODES
         }
         summary = task(
@@ -76,6 +85,11 @@ def detector_dag(spec: DetectorSpec, path: Path, make_operator: OperatorFactory)
         )
         plan >> [node["ExampleGen"], node["ConfigValidator"]]
         node["ConfigValidator"] >> node["CheckpointConverter"]
-        [node["ExampleGen"], node["CheckpointConverter"]] >> node["Trainer"]
-        node["Trainer"] >> node["Evaluator"] >> node["Pusher"] >> summary
+        prepared = [node["ExampleGen"], node["CheckpointConverter"]]
+        prepared >> node["Trainer"]
+        [*prepared, node["Trainer"]] >> node["Evaluator"] >> node["Pusher"]
+        # All that a run can end with: the others may be left out, and are skipped before anything ran.
+        [node["CheckpointConverter"], node["Evaluator"], node["Pusher"]] >> summary
+        # Last: Airflow copies the form into each task that comes after it, and stores every copy.
+        dag.params = ParamsDict(trigger_params(spec))
     return dag

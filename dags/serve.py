@@ -11,97 +11,74 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
 from types import FrameType
 
-from dags import environment
-from dags.child import die_with
+from dags import credentials, environment
+from dags.services import CannotServe, Services
 
 HOST = "127.0.0.1"
 START_SECONDS = 180.0
-STOP_SECONDS = 20.0
 DAEMONS = ("scheduler", "triggerer", "dag_processor")
-
-
-class CannotServe(Exception):
-    """Airflow can't be started or has stopped; the message says why."""
+# What the restart of a service costs a run: nothing, or little
+PATIENCE = {
+    # Else tasks that a killed scheduler had queued wait for 5 minutes
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "30",
+    # Tasks wait 90 s for the API server; else they fail one after another, and all retries are gone
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "60",
+    "AIRFLOW__WORKERS__EXECUTION_API_RETRY_WAIT_MAX": "2",
+    # The first answers of a server that has just started take more than the default, 5 s, where the machine
+    # is busy; the same request again is then refused, and the attempt lost
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
+}
+# Whoever starts the server may set these otherwise; the rest of its settings keep it closed and whole.
+OWN_CHOICE = {
+    "AIRFLOW__API__BASE_URL",  # what a reverse proxy in front is called
+    "AIRFLOW__CORE__PARALLELISM",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT",
+    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL",
+    *PATIENCE,
+}
 
 
 class Stopped(Exception):
     """SIGINT, SIGTERM or SIGHUP came."""
 
 
-class Services:
-    """Airflow's processes, each the leader of a process group, with a log file each."""
-
-    def __init__(self, logs: Path) -> None:
-        self.logs = logs
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-        logs.mkdir(parents=True, exist_ok=True)
-
-    def start(self, name: str, *arguments: str) -> None:
-        """Starts `airflow name arguments`."""
-        with open(self.log_of(name), "wb") as log:
-            self._running[name] = subprocess.Popen(
-                airflow_command(name, *arguments),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=die_with(os.getpid()),
-            )
-
-    def log_of(self, name: str) -> Path:
-        """The file with the output of one process."""
-        return self.logs / f"{name}.log"
-
-    def check(self) -> None:
-        """Raises CannotServe when a process has ended: the others are no use without it."""
-        for name, process in self._running.items():
-            if process.poll() is not None:
-                raise CannotServe(
-                    f"{name} ended with {process.returncode}; the end of {self.log_of(name)}:\n"
-                    + last_lines(self.log_of(name))
-                )
-
-    def stop(self) -> None:
-        """TERM to every group, the last started first, then KILL for what is left; waits for all."""
-        for process in reversed(self._running.values()):
-            _signal_group(process, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
-        for process in self._running.values():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(max(0.1, deadline - time.monotonic()))
-        for process in self._running.values():
-            _signal_group(process, signal.SIGKILL)  # idle workers outlive a scheduler that was killed
-            process.wait()
-
-
 def main(argv: list[str] | None = None) -> int:
-    """Serves until a signal comes (returns 0) or a process dies (returns 1)."""
+    """Serves until a signal comes (returns 0), or Airflow can't be kept running (returns 1)."""
     parser = argparse.ArgumentParser(prog="python -m dags.serve", description=__doc__)
     parser.add_argument("--port", type=int, default=8080, help="the port of the web interface")
-    port = parser.parse_args(argv).port
+    parser.add_argument(
+        "--no-login",
+        dest="login",
+        action="store_false",
+        help="whoever reaches the port is admin, every other user of this machine too",
+    )
+    arguments = parser.parse_args(argv)
+    port = arguments.port
     airflow_home = environment.upcycle_home() / ".airflow"
-    services = Services(airflow_home / "service-logs")
+    services = Services(airflow_home / "service-logs", say)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _raise_stopped)
     try:
         check_port(port)
-        environment.apply(environment.airflow_settings(airflow_home, port))
+        chosen = {name: value for name, value in os.environ.items() if name in OWN_CHOICE}
+        settings = environment.airflow_settings(airflow_home, port, login=arguments.login)
+        environment.apply(PATIENCE | settings | chosen)
         start(services, port)
         say(f"Airflow is ready: http://{HOST}:{port}   (Ctrl-C stops it; logs: {services.logs})")
+        if arguments.login:
+            say(f"The log-in's passwords are in {credentials.password_file(airflow_home)}")
         while True:
-            services.check()
+            services.tend()
             time.sleep(1.0)
     except Stopped:
         say("stopping")
         return 0
-    except CannotServe as problem:
+    except (CannotServe, credentials.CredentialsError) as problem:
         say(str(problem))
         return 1
     finally:
@@ -115,10 +92,11 @@ def start(services: Services, port: int) -> None:
     """Brings everything up in the order that loses no task: the API first. Raises CannotServe."""
     began = time.monotonic()
     say("preparing the database")
-    run_to_end(services, "db", "migrate")
-    run_to_end(services, "pools", "import", str(environment.ROOT / "dags" / "pools.json"))
+    services.run_to_end("db", "migrate", seconds=START_SECONDS)
+    pools = str(environment.ROOT / "dags" / "pools.json")
+    services.run_to_end("pools", "import", pools, seconds=START_SECONDS)
     say("starting the API server")
-    services.start("api-server", "--host", HOST, "--port", str(port), "--workers", "1")
+    services.start("api-server", "--host", HOST, "--port", str(port), "--workers", "1", "--proxy-headers")
     wait_for(services, port, ())
     say("starting the DAG processor, the triggerer and the scheduler")
     services.start("dag-processor")
@@ -126,32 +104,6 @@ def start(services: Services, port: int) -> None:
     services.start("scheduler", "--skip-serve-logs")
     wait_for(services, port, DAEMONS)
     say(f"all healthy after {time.monotonic() - began:.0f} s")
-
-
-def run_to_end(services: Services, *arguments: str) -> None:
-    """Runs one Airflow command that ends by itself; raises CannotServe when it fails or hangs."""
-    name = "-".join(arguments[:2])
-    with open(services.log_of(name), "wb") as log:
-        process = subprocess.Popen(
-            airflow_command(*arguments),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=die_with(os.getpid()),
-        )
-        try:
-            exit_code = process.wait(START_SECONDS)
-        except subprocess.TimeoutExpired:
-            raise CannotServe(f"`airflow {name}` took over {START_SECONDS:.0f} s") from None
-        finally:
-            _signal_group(process, signal.SIGKILL)
-            process.wait()
-    if exit_code != 0:
-        raise CannotServe(
-            f"`airflow {' '.join(arguments)}` failed; the end of {services.log_of(name)}:\n"
-            + last_lines(services.log_of(name))
-        )
 
 
 def wait_for(services: Services, port: int, daemons: tuple[str, ...]) -> None:
@@ -190,25 +142,10 @@ def check_port(port: int) -> None:
             raise CannotServe(f"port {port} can't be used ({error}); choose another with --port") from None
 
 
-def airflow_command(*arguments: str) -> list[str]:
-    """Airflow's command line under the Python that runs this module."""
-    return [sys.executable, "-m", "airflow", *arguments]
-
-
-def last_lines(path: Path, count: int = 15) -> str:
-    """The last lines of a log file."""
-    return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
-
-
 def say(text: str) -> None:
     """Prints a line at once; a closed terminal is no reason to leave processes behind."""
     with contextlib.suppress(BrokenPipeError):
         print(text, flush=True)
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
 
 
 def _raise_stopped(number: int, frame: FrameType | None) -> None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import json
+import os
 import sqlite3
 import stat
 from pathlib import Path
 
-from dags import environment
+import pytest
+
+from dags import credentials, environment
 
 
 def test_nodes_see_only_allowed_variables(monkeypatch):
@@ -28,23 +32,92 @@ def test_home_is_absolute(monkeypatch, tmp_path):
     assert environment.node_environment()["UPCYCLE_HOME"] == str(tmp_path / "elsewhere")
 
 
-def test_settings_keep_secrets_private_and_between_starts(tmp_path, monkeypatch):
-    monkeypatch.delenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
-    first = environment.airflow_settings(tmp_path / "airflow", 8080)
-    again = environment.airflow_settings(tmp_path / "airflow", 8081)
-    assert len(first["AIRFLOW__API_AUTH__JWT_SECRET"]) == 64
-    assert first["AIRFLOW__API_AUTH__JWT_SECRET"] == again["AIRFLOW__API_AUTH__JWT_SECRET"]
-    assert first["AIRFLOW__API__SECRET_KEY"] != first["AIRFLOW__API_AUTH__JWT_SECRET"]
-    assert stat.S_IMODE((tmp_path / "airflow" / "jwt-secret").stat().st_mode) == 0o600
+@pytest.fixture(autouse=True)
+def nothing_configured(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("AIRFLOW__")]:
+        monkeypatch.delenv(name)
+
+
+KEYS = ("AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__API__SECRET_KEY", "AIRFLOW__CORE__FERNET_KEY")
+
+
+def test_keys_stay_private_and_between_starts(tmp_path):
+    home = tmp_path / "runs" / ".airflow"
+    first = environment.airflow_settings(home, 8080)
+    again = environment.airflow_settings(home, 8081)
+    assert [len(first[name]) for name in KEYS] == [64, 64, 44]  # as JWT's SHA-512 and Fernet want them
+    assert len({first[name] for name in KEYS}) == 3
+    assert {name: first[name] for name in KEYS} == {name: again[name] for name in KEYS}
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    files = [home / name for name in ("jwt-secret", "api-secret", "fernet-key")]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    assert {file.name for file in home.iterdir()} == {file.name for file in files} | {"airflow.db"}
     assert again["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8081/execution/"
 
 
+def test_the_fernet_key_can_encrypt(tmp_path):
+    from cryptography.fernet import Fernet
+
+    fernet = Fernet(environment.airflow_settings(tmp_path, 8080)["AIRFLOW__CORE__FERNET_KEY"])
+    assert fernet.decrypt(fernet.encrypt(b"password")) == b"password"
+
+
+def test_configured_keys_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "new,old")
+    monkeypatch.setenv("AIRFLOW__API_AUTH__JWT_SECRET_CMD", "cat /run/secrets/jwt")
+    settings = environment.airflow_settings(tmp_path, 8080)
+    assert not settings.keys() & {"AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET"}
+
+
+def test_a_home_whose_fernet_key_is_in_its_airflow_cfg_keeps_it(tmp_path):
+    (tmp_path / "airflow.cfg").write_text("[core]\nfernet_key = k\n")
+    assert "AIRFLOW__CORE__FERNET_KEY" not in environment.airflow_settings(tmp_path, 8080)
+
+
+def test_without_login_everybody_is_admin(tmp_path):
+    settings = environment.airflow_settings(tmp_path, 8080)
+    assert settings["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "True"
+    assert environment.USERS not in settings and not credentials.password_file(tmp_path).exists()
+
+
+def test_login_has_one_user_with_a_password_of_its_own(tmp_path):
+    settings = environment.airflow_settings(tmp_path, 8080, login=True)
+    assert settings["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS"] == "False"
+    assert settings[environment.USERS] == "admin:admin"
+    file = credentials.password_file(tmp_path)
+    assert settings[environment.PASSWORDS_FILE] == str(file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    password = json.loads(file.read_text())["admin"]
+    assert len(password) == 24 and password not in str(settings)
+    environment.airflow_settings(tmp_path, 8080, login=True)
+    assert json.loads(file.read_text()) == {"admin": password}
+
+
+def test_configured_users_get_passwords_too(tmp_path, monkeypatch):
+    environment.airflow_settings(tmp_path, 8080, login=True)
+    file = credentials.password_file(tmp_path)
+    before = json.loads(file.read_text())
+    monkeypatch.setenv(environment.USERS, "admin:admin, kim:viewer")
+    settings = environment.airflow_settings(tmp_path, 8080, login=True)
+    after = json.loads(file.read_text())
+    assert settings[environment.USERS] == "admin:admin, kim:viewer"
+    assert set(after) == {"admin", "kim"} and after["admin"] == before["admin"] != after["kim"]
+
+
+def test_an_unreadable_password_file_is_said(tmp_path):
+    credentials.password_file(tmp_path).write_text("hunter2")
+    with pytest.raises(credentials.CredentialsError, match="passwords.json\n  fix:") as caught:
+        environment.airflow_settings(tmp_path, 8080, login=True)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_database_is_sqlite_in_wal_mode_unless_one_is_configured(tmp_path, monkeypatch):
-    monkeypatch.delenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
-    url = environment.airflow_settings(tmp_path, 8080)["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    url = environment.airflow_settings(tmp_path, 8080)[environment.DATABASE]
     assert url == f"sqlite:///{tmp_path}/airflow.db"
     with sqlite3.connect(Path(url.removeprefix("sqlite:///"))) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgresql+psycopg2://h/d")
-    settings = environment.airflow_settings(tmp_path, 8080)
-    assert settings["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "postgresql+psycopg2://h/d"
+    for way in environment.WAYS:
+        monkeypatch.setenv(environment.DATABASE + way, "postgresql+psycopg2://h/d")
+        assert environment.DATABASE not in environment.airflow_settings(tmp_path, 8080)
+        environment.forget(environment.DATABASE)
+        assert environment.DATABASE in environment.airflow_settings(tmp_path, 8080)

@@ -10,11 +10,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 EDGES = {
     "plan": {"ExampleGen", "ConfigValidator"},
-    "ExampleGen": {"Trainer"},
+    "ExampleGen": {"Trainer", "Evaluator"},
     "ConfigValidator": {"CheckpointConverter"},
-    "CheckpointConverter": {"Trainer"},
+    "CheckpointConverter": {"Trainer", "Evaluator", "summary"},
     "Trainer": {"Evaluator"},
-    "Evaluator": {"Pusher"},
+    "Evaluator": {"Pusher", "summary"},
     "Pusher": {"summary"},
     "summary": set(),
 }
@@ -44,20 +44,10 @@ def test_tasks_pools_and_retries(load_dags):
     assert "0 3 * * 1" in str(dag.timetable.expression) and "Europe/Berlin" in str(dag.timetable.timezone)
 
 
-def test_trigger_form(load_dags):
-    params = load_dags().dags["retrain_signs"].params
-    fields = {name: params.get_param(name) for name in params}
-    assert list(fields) == ["steps", "learning_rate", "span", "force"]
-    assert {name: field.schema["type"] for name, field in fields.items()} == {
-        "steps": ["null", "integer"],
-        "learning_rate": ["null", "number"],
-        "span": ["null", "string"],
-        "force": "boolean",
-    }
-    assert fields["steps"].description == "Empty: 7"
-    assert "{span}" in fields["span"].description
-    assert all(field.schema["title"] and field.description for field in fields.values())
-    assert dict(params) == {"steps": None, "learning_rate": None, "span": None, "force": False}
+def test_a_task_runs_after_what_a_run_leaves_out_but_not_after_what_failed(load_dags):
+    rules = {task.task_id: task.trigger_rule for task in load_dags().dags["retrain_signs"].tasks}
+    assert {name for name, rule in rules.items() if rule == "none_failed"} == {"Evaluator", "summary"}
+    assert {rule for name, rule in rules.items() if name not in ("Evaluator", "summary")} == {"all_success"}
 
 
 @pytest.mark.parametrize(

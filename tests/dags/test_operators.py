@@ -2,10 +2,17 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
+from dags.one_attempt import one_attempt
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -100,10 +107,89 @@ def test_on_kill_ends_the_node(make_operator, tmp_path, has_ended):
 def test_a_missing_result_is_a_failure_not_a_success(tmp_path):
     from airflow.sdk.exceptions import AirflowException
 
-    from dags.operators import read_result
+    from dags.results import read_result
 
     with pytest.raises(AirflowException, match="no readable result"):
         read_result(tmp_path / "none.json")
     (tmp_path / "list.json").write_text("[1]")
     with pytest.raises(AirflowException, match="no JSON object"):
         read_result(tmp_path / "list.json")
+
+
+def test_long_texts_stay_out_of_airflows_database(make_operator, tmp_path):
+    from airflow.sdk.exceptions import AirflowException
+
+    from dags.results import MOST_BYTES, made_small
+
+    numbers = {"model": {"steps": 7, "loss": 0.25}}
+    small = made_small({"outputs": {"model": "/runs/model"}, "properties": numbers})
+    assert small == {"outputs": {"model": "/runs/model"}, "properties": numbers}
+
+    texts = {"model": {"steps": 7, "note": "n" * 5000}}
+    (tmp_path / "Trainer.json").write_text(json.dumps({"result": {"properties": texts}}))
+    cut = execute(make_operator("--node=Trainer"))["properties"]["model"]
+    assert (cut["steps"], len(cut["note"]), cut["note"][-2:]) == (7, 1000, "n…")
+
+    many = {"model": {"steps": 7} | {f"note {index}": "n" * 900 for index in range(40)}}
+    small = made_small({"outputs": {"model": "/runs/model"}, "properties": many})
+    assert small == {"outputs": {"model": "/runs/model"}, "properties": {"model": {"steps": 7}}}
+    with pytest.raises(AirflowException, match=f"more than {MOST_BYTES}"):
+        made_small({"outputs": {f"key {index}": "/" * 900 for index in range(40)}})
+
+
+def test_an_attempt_waits_for_the_end_of_the_one_before(make_operator, tmp_path):
+    (tmp_path / "Trainer.json").write_text(json.dumps({"sleep": 60}))
+    script = (
+        "from types import SimpleNamespace; from dags.operators import NodeOperator\n"
+        "run = {'module': 'pipelines.run_node', 'arguments': ['--node=Trainer']}\n"
+        "NodeOperator(task_id='Trainer', **run).execute({'ti': SimpleNamespace(try_number=1)})"
+    )
+    earlier = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "calls.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    [first, *_] = calls(tmp_path)
+    (tmp_path / "Trainer.json").unlink()
+    operator = make_operator("--node=Trainer")
+    signal.signal(signal.SIGALRM, lambda *_: earlier.kill())
+    signal.setitimer(signal.ITIMER_REAL, 2)
+    assert execute(operator)["node"] == "Trainer"
+    earlier.wait()
+    assert operator._waits
+    assert [call["beside"] for call in calls(tmp_path) if "beside" in call] == [False, False]
+
+    stuck = make_operator("--node=Trainer")
+    with one_attempt(tmp_path / "home" / ".airflow" / "locks", f"{stuck.dag_id}.Trainer", lambda: None):
+        stuck.on_kill()
+        with pytest.raises(Exception, match="Trainer was stopped before it started"):
+            execute(stuck)
+
+
+def test_stopped_before_there_was_a_process(make_operator, tmp_path):
+    from airflow.sdk.exceptions import AirflowException
+
+    (tmp_path / "Trainer.json").write_text(json.dumps({"sleep": 60}))
+    operator = make_operator("--node=Trainer")
+    operator.on_kill()
+    with pytest.raises(AirflowException, match="Trainer"):
+        execute(operator)
+
+
+def test_values_of_the_environment_are_masked(make_operator, tmp_path, monkeypatch):
+    from airflow.sdk.log import redact
+
+    folder = tmp_path / "a folder that is there"
+    folder.mkdir()
+    values = {
+        "STORE_KEY": "correct horse",
+        "STORE_URL": "mysql://ann:battery%20staple@db/x",
+        "DATA_ROOT": str(folder),
+        "SHORT": "abc",
+        "NOT_NAMED": "not a secret",
+        "UPCYCLE_METADATA_URL": "postgresql://ann:stapled%2Fwell@db/x",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    execute(make_operator("--node=Trainer", pass_variables=["STORE_KEY", "STORE_URL", "DATA_ROOT", "SHORT"]))
+    said = f"correct horse, battery staple, {folder}, abc, not a secret, stapled/well, ann"
+    assert redact(said) == f"***, ***, {folder}, abc, not a secret, ***, ann"

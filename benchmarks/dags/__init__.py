@@ -1,0 +1,1 @@
+"""Benchmarks of the Airflow side, run with the Airflow environment's Python."""
