@@ -51,6 +51,7 @@ architectures: install ## Prove every architecture again, for docs/architectures
 bench: install ## Benchmarks, each a ratio against a named peer
 	@for file in benchmarks/bench_*.py; do $(ML) $$file || exit 1; done
 	@for name in step input_pipeline; do $(ML) -m benchmarks.training.$$name || exit 1; done
+	@for name in parse overhead; do $(AIRFLOW) -m benchmarks.dags.$$name || exit 1; done
 
 airflow: install demo-data ## The Airflow UI on loopback; Ctrl-C stops it
 	@exec $(AIRFLOW) -m dags.serve $(ARGS)

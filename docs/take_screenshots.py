@@ -1,7 +1,8 @@
 """Takes docs/images/*.png again: Airflow with the demo's DAG and the demo's report, in headless Chromium.
 
-`.venv-airflow/bin/python docs/take_screenshots.py`. Chromium is driven through chromedriver's HTTP interface
-(W3C WebDriver), so no Python package is needed for it.
+`make screenshots`. The runs in the pictures are of the tests' stub nodes, which fail or refuse as ordered;
+the report is the demo's own. Chromium is driven through chromedriver's HTTP interface (W3C WebDriver), so no
+Python package is needed for it.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+from tests.airflow.harness import Airflow
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
+DETECTOR = ROOT / "detectors" / "demo.yaml"
 DAG = "retrain_demo"
 WIDTH = 1440
 TIMEOUT = 240.0
@@ -125,8 +130,8 @@ def text_on_page(*words: str) -> str:
     return f"const t = document.body.innerText; return {json.dumps(words)}.every(w => t.includes(w))"
 
 
-def take(browser: Browser, airflow: str, wait: Callable[[str, Callable[[], Any]], None]) -> None:
-    """The pictures: the graph of the DAG, and the form that triggers it."""
+def take_form(browser: Browser, airflow: str, wait: Callable[[str, Callable[[], Any]], None]) -> None:
+    """The graph of the DAG, and the form that triggers it."""
     browser.resize(1000)
     browser.open(f"{airflow}/dags/{DAG}")
     browser.run("localStorage.setItem('default_dag_view', JSON.stringify('graph'))")
@@ -140,6 +145,44 @@ def take(browser: Browser, airflow: str, wait: Callable[[str, Callable[[], Any]]
     wait("the trigger form", lambda: browser.run(text_on_page("Training steps", "Run everything anew")))
     time.sleep(2)
     browser.screenshot(IMAGES / "trigger.png")
+
+
+def make_runs(airflow: Airflow) -> dict[str, str]:
+    """Runs the demo's DAG four times: published, refused, failed, and published again; run ids by outcome."""
+    runs = {}
+    for outcome, order in (
+        ("published", {}),
+        ("refused", {"Pusher": {"exit": 99, "times": 1}}),
+        ("failed", {"ExampleGen": {"exit": 78, "times": 1}}),
+        ("again", {}),
+    ):
+        airflow.release()
+        for node, orders in order.items():
+            airflow.steer(node, **orders)
+        run = runs[outcome] = airflow.trigger(DAG)
+        wanted = "failed" if outcome == "failed" else "success"
+        state = airflow.finished(DAG, run)
+        if state != wanted:
+            sys.exit(f"the run that should be {outcome} ended with {state}")
+    return runs
+
+
+def take_runs(
+    browser: Browser, airflow: str, runs: dict[str, str], wait: Callable[[str, Callable[[], Any]], None]
+) -> None:
+    """The grid of all runs, and the pages of one that failed and of one whose model was refused."""
+    browser.resize(900)
+    browser.open(f"{airflow}/dags/{DAG}")
+    browser.run("localStorage.setItem('default_dag_view', JSON.stringify('grid'))")
+    for name, page in {
+        "grid": f"/dags/{DAG}",
+        "failed": f"/dags/{DAG}/runs/{quote(runs['failed'])}/tasks/ExampleGen",
+        "refused": f"/dags/{DAG}/runs/{quote(runs['refused'])}",
+    }.items():
+        browser.open(airflow + page)
+        wait(name, lambda: browser.run(text_on_page("ExampleGen", "Pusher")))
+        time.sleep(4)  # what comes after the list of tasks: bars, logs
+        browser.screenshot(IMAGES / f"{name}.png")
 
 
 def take_report(browser: Browser, report: Path) -> None:
@@ -157,28 +200,34 @@ def main() -> None:
     report = Path(os.environ.get("UPCYCLE_HOME") or ROOT / "runs").absolute() / "demo" / "report.html"
     if not report.is_file():
         sys.exit(f"{report} is missing; fix: make demo")
-    port, driver_port = free_port(), free_port()
-    airflow, driver = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{driver_port}"
+    driver_port = free_port()
+    driver = f"http://127.0.0.1:{driver_port}"
     with tempfile.TemporaryDirectory(prefix="upcycle-pictures-") as name:
         folder = Path(name)
-        log, driver_log = folder / "serve.log", folder / "chromedriver.log"
-        environment = os.environ | {"UPCYCLE_HOME": str(folder / "runs"), "HOME": name}
-        serve = [sys.executable, "-m", "dags.serve", "--port", str(port)]
-        with (
-            process(serve, environment, log) as server,
-            process(["chromedriver", f"--port={driver_port}"], environment, driver_log) as chromedriver,
-        ):
-            wait_for("Airflow", lambda: "Airflow is ready" in log.read_text(), server, log)
-            api = f"{airflow}/api/v2/dags/{DAG}"
-            wait_for("the DAG", lambda: urllib.request.urlopen(api, timeout=10), server, log)
-            status = f"{driver}/status"
-            wait_for("Chromium", lambda: urllib.request.urlopen(status, timeout=10), chromedriver, driver_log)
-            browser = Browser(driver, str(folder / "profile"))
-            try:
-                take(browser, airflow, lambda what, ready: wait_for(what, ready, server, log))
-                take_report(browser, report)
-            finally:
-                browser.close()
+        driver_log = folder / "chromedriver.log"
+        airflow = Airflow(folder, {})
+        try:
+            airflow.wait_until_ready()
+            airflow.add_file("demo.yaml", DETECTOR.read_text(encoding="utf-8"))
+            runs = make_runs(airflow)
+            environment = os.environ | {"HOME": name}
+            command = ["chromedriver", f"--port={driver_port}"]
+            with process(command, environment, driver_log) as chromedriver:
+
+                def wait(what: str, condition: Callable[[], Any]) -> None:
+                    wait_for(what, condition, chromedriver, driver_log)
+
+                wait("Chromium", lambda: urllib.request.urlopen(f"{driver}/status", timeout=10))
+                browser = Browser(driver, str(folder / "profile"))
+                address = f"http://127.0.0.1:{airflow.port}"
+                try:
+                    take_runs(browser, address, runs, wait)
+                    take_form(browser, address, wait)
+                    take_report(browser, report)
+                finally:
+                    browser.close()
+        finally:
+            airflow.end()
 
 
 if __name__ == "__main__":
