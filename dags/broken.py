@@ -55,7 +55,7 @@ def _broken_dag(path: Path, problem: str, taken: set[str]) -> DAG:
         dag_id,
         dag_display_name=f"{dag_id} (broken: {path.name})",
         description=problem.splitlines()[0],
-        doc_md=f"**{path.name} can't be used.** Correct the file; this page follows in half a minute.\n\n"
+        doc_md=f"**{path.name} can't be used.** Correct the file; this page follows within a minute.\n\n"
         f"```\n{problem}\n```",
         schedule=None,
         start_date=START,

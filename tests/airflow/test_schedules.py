@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -182,11 +183,14 @@ def test_a_broken_file_is_a_dag_that_says_so_and_touches_no_other(airflow: Airfl
 
     airflow.add_detector("mending")
 
-    def task_ids() -> set[str]:
-        # Airflow keeps a DAG in memory for some seconds; a run made of the old one would wait for its task
-        return {task["task_id"] for task in airflow.api("GET", f"/api/v2/dags/{dag_id}/tasks")["tasks"]}
+    def is_mended() -> bool:
+        # Airflow stores a DAG anew at a parse 30 s after the last time; a run before that has the old tasks
+        airflow.parse()
+        time.sleep(3)
+        tasks = airflow.api("GET", f"/api/v2/dags/{dag_id}/tasks")["tasks"]
+        return "plan" in {task["task_id"] for task in tasks}
 
-    airflow.wait_for(lambda: "plan" in task_ids(), what="the mended DAG")
+    airflow.wait_for(is_mended, what="the mended DAG")
     airflow.steer("plan", "mending", exit=78, times=1)
     run_id = airflow.trigger(dag_id)
     airflow.finished(dag_id, run_id)

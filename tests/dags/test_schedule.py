@@ -224,7 +224,7 @@ def test_the_documented_dag_waits_for_the_model(tmp_path):
 def test_the_documented_backfill_is_a_command():
     from airflow.cli.cli_parser import get_parser
 
-    [command] = [block for block in blocks("bash") if block.startswith("airflow ")]
+    [command] = [block for block in blocks("sh") if block.startswith("airflow ")]
     parsed = get_parser().parse_args(shlex.split(command.replace("\\\n", ""))[1:])
     assert (parsed.dag_id, parsed.max_active_runs) == ("retrain_microcontrollers", 1)
     assert parsed.from_date < parsed.to_date
