@@ -43,6 +43,7 @@ CHROMIUM = [
     "--disable-sync",
     "--force-device-scale-factor=1",
 ]
+SECTIONS = "[role=dialog] [data-part=item-content]:not([id$=advancedOptions])"
 TRIGGER_BUTTON = "[data-testid='trigger-dag-button'], button[aria-label='Trigger Dag']"
 
 
@@ -63,6 +64,15 @@ class Browser:
     def run(self, script: str) -> Any:
         """The value that a piece of JavaScript returns."""
         return self._call("POST", "/execute/sync", {"script": script, "args": []})
+
+    def rename_folders(self, names: dict[Path, str]) -> None:
+        """Writes other names for this machine's folders into the page."""
+        pairs = json.dumps([[str(folder), name] for folder, name in names.items()])
+        self.run(
+            "const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);"
+            "for (let node; (node = walker.nextNode()); )"
+            f" for (const [folder, name] of {pairs}) node.data = node.data.replaceAll(folder, name);"
+        )
 
     def resize(self, height: int, width: int = WIDTH) -> None:
         """Makes the window `width` by `height` pixels large."""
@@ -130,7 +140,12 @@ def text_on_page(*words: str) -> str:
     return f"const t = document.body.innerText; return {json.dumps(words)}.every(w => t.includes(w))"
 
 
-def take_form(browser: Browser, airflow: str, wait: Callable[[str, Callable[[], Any]], None]) -> None:
+def take_form(
+    browser: Browser,
+    airflow: str,
+    folders: dict[Path, str],
+    wait: Callable[[str, Callable[[], Any]], None],
+) -> None:
     """The graph of the DAG, and the form that triggers it."""
     browser.resize(1000)
     browser.open(f"{airflow}/dags/{DAG}")
@@ -139,11 +154,18 @@ def take_form(browser: Browser, airflow: str, wait: Callable[[str, Callable[[], 
     wait("the graph", lambda: browser.run(text_on_page("ExampleGen", "CheckpointConverter", "summary")))
     time.sleep(3)  # the graph moves into place
     browser.screenshot(IMAGES / "dag.png")
-    browser.resize(1300)
+    browser.resize(1700)
     wait("the trigger button", lambda: browser.run(f"return !!document.querySelector({TRIGGER_BUTTON!r})"))
     browser.run(f"document.querySelector({TRIGGER_BUTTON!r}).click()")
-    wait("the trigger form", lambda: browser.run(text_on_page("Training steps", "Run everything anew")))
+    wait("the trigger form", lambda: browser.run(text_on_page("Training", "Publication")))
+    # A click opens one section and closes the others; the picture shows all of them.
+    browser.run(
+        f"for (const section of document.querySelectorAll({SECTIONS!r}))"
+        " { section.hidden = false; section.style.cssText = 'display: block; height: auto; opacity: 1'; }"
+    )
+    wait("the form's fields", lambda: browser.run(text_on_page("Training steps", "Run everything anew")))
     time.sleep(2)
+    browser.rename_folders(folders)
     browser.screenshot(IMAGES / "trigger.png")
 
 
@@ -168,7 +190,11 @@ def make_runs(airflow: Airflow) -> dict[str, str]:
 
 
 def take_runs(
-    browser: Browser, airflow: str, runs: dict[str, str], wait: Callable[[str, Callable[[], Any]], None]
+    browser: Browser,
+    airflow: str,
+    runs: dict[str, str],
+    folders: dict[Path, str],
+    wait: Callable[[str, Callable[[], Any]], None],
 ) -> None:
     """The grid of all runs, and the pages of one that failed and of one whose model was refused."""
     browser.resize(900)
@@ -182,6 +208,7 @@ def take_runs(
         browser.open(airflow + page)
         wait(name, lambda: browser.run(text_on_page("ExampleGen", "Pusher")))
         time.sleep(4)  # what comes after the list of tasks: bars, logs
+        browser.rename_folders(folders)
         browser.screenshot(IMAGES / f"{name}.png")
 
 
@@ -221,8 +248,9 @@ def main() -> None:
                 browser = Browser(driver, str(folder / "profile"))
                 address = f"http://127.0.0.1:{airflow.port}"
                 try:
-                    take_runs(browser, address, runs, wait)
-                    take_form(browser, address, wait)
+                    folders = {ROOT: "/opt/upcycle", folder: "/srv"}
+                    take_runs(browser, address, runs, folders, wait)
+                    take_form(browser, address, folders, wait)
                     take_report(browser, report)
                 finally:
                     browser.close()
