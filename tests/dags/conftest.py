@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -19,6 +20,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 if importlib.util.find_spec("airflow") is None:  # the ML environment, where `make test` runs the other tests
     collect_ignore_glob = ["test_*.py"]
+else:  # before a test module is imported: Airflow reads some settings at its first import, and never again
+    from dags import environment
+
+    os.environ["UPCYCLE_HOME"] = tempfile.mkdtemp(prefix="upcycle-airflow-")
+    environment.forget(environment.DATABASE)
+    environment.apply(environment.airflow_settings(environment.upcycle_home() / ".airflow", port=8080))
 
 DETECTOR = """
 name: {name}
@@ -75,17 +82,12 @@ def stub_environment(tmp_path: Path, detectors: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session", autouse=True)
 def airflow_in_tmp() -> Iterator[None]:
-    """Settings for the tests that import Airflow into this process."""
-    from dags import environment
+    """Airflow's database for the tests that import Airflow into this process; its folder goes afterwards."""
+    from airflow.utils.db import initdb
 
-    with tempfile.TemporaryDirectory(prefix="upcycle-airflow-") as folder:
-        os.environ["UPCYCLE_HOME"] = folder
-        os.environ.pop("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", None)
-        environment.apply(environment.airflow_settings(Path(folder) / ".airflow", port=8080))
-        from airflow.utils.db import initdb
-
-        initdb()
-        yield
+    initdb()
+    yield
+    shutil.rmtree(os.environ["UPCYCLE_HOME"], ignore_errors=True)
 
 
 @pytest.fixture
