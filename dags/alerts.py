@@ -19,6 +19,7 @@ from dags.alert_delivery import Message, deliver
 from dags.environment import EXIT_BAD_INPUT
 from dags.run_files import bad_data, properties, verdict
 from dags.run_note import keep_note
+from dags.sent_once import is_first
 from pipelines.spec import DetectorSpec, SpecError
 
 EXIT_FAILED = 1
@@ -92,7 +93,9 @@ class Alerts:
                 self._send("refused", alert_message.refused, context, evaluator, found)
 
     def _send(self, event: str, make: Any, context: Mapping[str, Any], *facts: Any) -> None:
-        if event in self.spec.alerts.on:
+        ti = context["ti"]
+        attempt = (event, ti.dag_id, context["dag_run"].run_id, ti.task_id, str(ti.try_number))
+        if event in self.spec.alerts.on and is_first(*attempt):
             tell(self.spec, self.path, make(self.spec.name, context, *facts))
 
 

@@ -68,6 +68,7 @@ def postgresql(folder: Path, password: str = "p@ss/word") -> Iterator[str]:
     try:
         _wait_for(server, port, folder / "log")
         yield f"postgresql://{USER}:{quote(password, safe='')}@127.0.0.1:{port}"
+        assert server.poll() is None, f"PostgreSQL ended with {server.returncode}:\n{_tail(folder / 'log')}"
     finally:
         server.send_signal(signal.SIGINT)  # clients that are still there are cut off
         try:
@@ -112,6 +113,10 @@ def _as_nobody(folder: Path) -> list[str]:
         "--clear-groups",
         "--pdeathsig=INT",
     ]
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
 
 
 def _wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -107,10 +108,19 @@ def test_a_refusal_is_told_with_every_reason(run_dag, receiver, evaluation):
 
 
 @pytest.fixture
-def call(load_dags, detectors, detector_yaml, monkeypatch, receiver):
-    """Calls a task's callbacks as Airflow does, with results of the test's own."""
+def call(load_dags, detectors, detector_yaml, monkeypatch, receiver, tmp_path):
+    """Calls a task's callbacks as Airflow does, each time for another run, with results of the test's."""
+    monkeypatch.setenv("UPCYCLE_HOME", str(tmp_path / "home"))
+    numbers = itertools.count(1)
 
-    def run(task_id: str, kind: str, alerts: str, results: dict, exception: Exception | None = None) -> None:
+    def run(
+        task_id: str,
+        kind: str,
+        alerts: str,
+        results: dict,
+        exception: Exception | None = None,
+        run_id: str = "",
+    ) -> None:
         monkeypatch.setenv("HOOK", receiver.url)
         (detectors / "signs.yaml").write_text(
             detector_yaml("signs") + f"alerts: {{to: ['${{HOOK}}'], {alerts}}}\n"
@@ -124,7 +134,9 @@ def call(load_dags, detectors, detector_yaml, monkeypatch, receiver):
             xcom_pull=lambda task_ids: results.get(task_ids),
             xcom_push=lambda key, value: None,
         )
-        dag_run = SimpleNamespace(run_id="r 1", run_type="scheduled", triggering_user_name=None)
+        dag_run = SimpleNamespace(
+            run_id=run_id or f"r {next(numbers)}", run_type="scheduled", triggering_user_name=None
+        )
         context = {"ti": ti, "dag_run": dag_run, "exception": exception}
         for callback in getattr(task, f"on_{kind}_callback"):
             callback(context)
@@ -194,6 +206,13 @@ def test_a_task_that_vanished_is_told_without_an_exception(call, receiver):
     """As the DAG processor calls it after a kill -9 of the worker."""
     call("Trainer", "failure", "on: [failure]", {})
     assert "Its process vanished" in receiver.messages[0]["message"]
+
+
+def test_a_callback_that_airflow_calls_twice_tells_once(call, receiver):
+    """As it can for an attempt whose worker was killed."""
+    for _ in range(2):
+        call("Trainer", "failure", "on: [failure]", {}, run_id="the same")
+    assert len(receiver.messages) == 1
 
 
 def test_no_address_is_kept_or_shown(load_dags, detectors, detector_yaml, monkeypatch, caplog, receiver):
