@@ -38,11 +38,11 @@ class Part:
 
 # The longest first, so that the lanes end together. `tests` is whatever no other part has.
 PARTS = (
-    Part(("tests/dags", "tests/airflow"), environment=".venv-airflow"),
     Part(("tests/detection",)),
     Part(("tests/components/trainer",)),
     Part(("tests/e2e",)),
     Part(("tests/components/checkpoint_converter",)),
+    Part(("tests/dags",), environment=".venv-airflow"),
     Part(("tests/pipelines",)),
     Part(("tests/components/evaluator",)),
     Part(("tests/components/example_gen",)),
@@ -50,6 +50,7 @@ PARTS = (
     Part(("tests/docker",)),
     Part(("tests",)),
     Part(("tests/crash",), alone=True),
+    Part(("tests/airflow",), environment=".venv-airflow", alone=True),
 )
 
 
