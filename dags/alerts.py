@@ -31,7 +31,8 @@ _log = logging.getLogger(__name__)
 def task_callbacks(spec: DetectorSpec, path: Path) -> dict[str, Any]:
     """What Airflow calls around every task of a detector whose file is at `path`: links, note, alerts.
 
-    All of it runs beside the node: nothing here fails a task.
+    All of it runs beside the node: nothing here fails a task. The DAG has none: they would run in the DAG
+    processor, without the run's results.
     """
     alerts = [Alerts(spec, path)] if spec.alerts.to else []
     return {
@@ -41,11 +42,6 @@ def task_callbacks(spec: DetectorSpec, path: Path) -> dict[str, Any]:
         "on_skipped_callback": [keep_note, *(alert.skipped for alert in alerts)],
         "on_failure_callback": [alert.failed for alert in alerts],
     }
-
-
-def dag_callbacks(spec: DetectorSpec, path: Path) -> dict[str, Any]:
-    """None: those of a DAG run in the DAG processor, without the run's results."""
-    return {}
 
 
 @dataclass(frozen=True)

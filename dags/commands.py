@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,6 @@ from pipelines.spec import DetectorSpec
 # libyaml's parser: every parse of the DAG file reads all detectors
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 GPU_NODES = ("Trainer", "Evaluator")
-NODES = ("ExampleGen", "ConfigValidator", "CheckpointConverter", *GPU_NODES, "Pusher")
 START = datetime(2026, 1, 1, tzinfo=UTC)  # any date in the past: nothing is caught up
 # Scheduled runs are nobody's; the history then names Airflow.
 TRIGGERED_BY = "--triggered-by={{ dag_run.triggering_user_name or 'Airflow' }}"
@@ -41,6 +40,7 @@ class NodeCommand:
         return self.task_id in GPU_NODES
 
 
+Hook = Callable[[Mapping[str, Any], Any], None]  # Airflow's post_execute: context and result
 OperatorFactory = Callable[[NodeCommand, dict[str, Any]], BaseOperator]
 
 

@@ -12,10 +12,9 @@ from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
-from dags.commands import NODES
 from dags.environment import ROOT
 from dags.schedule import in_words
-from pipelines.spec import DetectorSpec
+from pipelines.spec import NODES, DetectorSpec
 
 
 def dag_page(spec: DetectorSpec, path: Path) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 from airflow.sdk import DAG, BaseOperator, TriggerRule
 from airflow.sdk.definitions.param import ParamsDict
 
-from dags.alerts import dag_callbacks, task_callbacks
-from dags.commands import NODES, START, TRIGGERED_BY, NodeCommand, OperatorFactory, literal, yaml_variables
+from dags.alerts import task_callbacks
+from dags.commands import START, TRIGGERED_BY, NodeCommand, OperatorFactory, literal, yaml_variables
 from dags.detectors import read_detectors
 from dags.documentation import dag_page, task_page
 from dags.form import PLAN_OPTIONS, trigger_params
@@ -18,7 +18,7 @@ from dags.publication import tell_of_publication
 from dags.rollback import rollback_dag
 from dags.schedule import model_asset, timetable
 from dags.task_settings import default_arguments, task_arguments
-from pipelines.spec import DetectorSpec
+from pipelines.spec import NODES, DetectorSpec
 
 RUN_DIR = "{{ ti.xcom_pull(task_ids='plan')['run_dir'] }}"
 
@@ -47,7 +47,6 @@ def detector_dag(spec: DetectorSpec, path: Path, make_operator: OperatorFactory)
         max_active_runs=1,
         tags=["retrain", spec.executor],
         default_args=default_arguments(spec) | callbacks,
-        **dag_callbacks(spec, path),
     ) as dag:
         variables = yaml_variables(path)
 
@@ -65,13 +64,13 @@ def detector_dag(spec: DetectorSpec, path: Path, make_operator: OperatorFactory)
             "--run-id={{ run_id }}",
             *PLAN_OPTIONS,
             TRIGGERED_BY,
-            post_execute=skip_left_out(callbacks.get("post_execute")),
+            post_execute=skip_left_out(callbacks["post_execute"]),
         )
         # Refused models make the Pusher "skipped", so the asset changes exactly when a version is published.
         own: dict[str, dict[str, Any]] = {
             "Pusher": {
                 "outlets": [model_asset(spec)],
-                "post_execute": tell_of_publication(spec, callbacks.get("post_execute")),
+                "post_execute": tell_of_publication(spec, callbacks["post_execute"]),
             },
             # Where the Trainer is left out, a model of an earlier run is evaluated.
             "Evaluator": {"trigger_rule": TriggerRule.NONE_FAILED},

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-Hook = Callable[[Mapping[str, Any], Any], None]
+from dags.commands import Hook
 
 
 def skip_left_out(before: Hook | None = None) -> Hook:
@@ -22,9 +22,8 @@ def skip_left_out(before: Hook | None = None) -> Hook:
         # none in the result of an ML image that is older than this
         left_out = list(result.get("left_out", ()))
         if left_out:
-            context["ti"].xcom_push(
-                key="return_value", value=result
-            )  # what Airflow does later, without raise
+            # what Airflow does later, where nothing is raised
+            context["ti"].xcom_push(key="return_value", value=result)
             raise DownstreamTasksSkipped(tasks=left_out)
 
     return after_plan

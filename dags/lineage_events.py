@@ -12,26 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from dags.run_files import output, properties, read_json, verdict
+from pipelines.spec import READS
 
 NAMESPACE = "file"
 PLAN_OPTION = "--plan="
-# What a node reads of the run's inputs, by their names in plan.json
-READS = {
-    "ExampleGen": ("train", "eval", "test", "label_map"),
-    "ConfigValidator": (
-        "pipeline_config",
-        "label_map",
-        "train",
-        "eval",
-        "test",
-        "checkpoint",
-        "original_config",
-    ),
-    "CheckpointConverter": ("checkpoint", "model_label_map"),
-    "Trainer": (),
-    "Evaluator": ("model_label_map", "old_eval", "slices"),
-    "Pusher": (),
-}
 
 
 class LineageEvents:

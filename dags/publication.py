@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from dags.commands import Hook
 from dags.run_files import output, properties, read_json
 from dags.schedule import model_asset
 from pipelines.spec import DetectorSpec
-
-Hook = Callable[[Mapping[str, Any], Any], None]
 
 
 def tell_of_publication(spec: DetectorSpec, before: Hook | None = None) -> Hook:

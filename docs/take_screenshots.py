@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tests.airflow.harness import Airflow
+from tests.airflow.harness import Airflow, running
+from tests.airflow.postgresql import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -113,13 +113,6 @@ def process(argv: list[str], environment: dict[str, str], log: Path) -> Iterator
         with contextlib.suppress(ProcessLookupError):
             os.killpg(running.pid, signal.SIGKILL)
         running.wait()
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(what: str, condition: Callable[[], Any], running: subprocess.Popen[bytes], log: Path) -> None:
@@ -232,9 +225,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="upcycle-pictures-") as name:
         folder = Path(name)
         driver_log = folder / "chromedriver.log"
-        airflow = Airflow(folder, {})
-        try:
-            airflow.wait_until_ready()
+        with running(folder, {}) as airflow:
             airflow.add_file("demo.yaml", DETECTOR.read_text(encoding="utf-8"))
             runs = make_runs(airflow)
             environment = os.environ | {"HOME": name}
@@ -254,8 +245,6 @@ def main() -> None:
                     take_report(browser, report)
                 finally:
                     browser.close()
-        finally:
-            airflow.end()
 
 
 if __name__ == "__main__":

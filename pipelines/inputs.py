@@ -32,25 +32,6 @@ class Inputs(BaseModel):
     contents: dict[str, Content]
 
 
-# Which contents each node reads; a node refuses to start when they are no longer what was planned.
-READS = {
-    "ExampleGen": ("train", "eval", "test", "label_map"),
-    "ConfigValidator": (
-        "pipeline_config",
-        "label_map",
-        "train",
-        "eval",
-        "test",
-        "checkpoint",
-        "original_config",
-    ),
-    "CheckpointConverter": ("checkpoint", "model_label_map"),
-    "Trainer": (),
-    "Evaluator": ("model_label_map", "old_eval", "slices"),
-    "Pusher": (),
-}
-
-
 def resolve_inputs(spec: DetectorSpec, span: str | None = None, home: DetectorHome | None = None) -> Inputs:
     """Find and hash all that `spec` names; `home` keeps what has to be copied. Raises BadInput."""
     data = with_span(spec.data, span)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import jinja2
 from pydantic import BaseModel
 
 import components.evaluator
+from detection.config.text_files import write_text
 from pipelines.layered_layout import Layout, Point, Size, place
 from pipelines.plan import Plan
 from pipelines.run_graph import Box, RunGraph, run_graph
@@ -49,9 +49,7 @@ def write_lineage_page(plan: Plan) -> Path:
     page = lineage_page(plan)
     files = [Path(plan.run_dir) / LINEAGE_FILE, plan.home.root / LINEAGE_FILE]
     for file in files:
-        staging = file.with_name(f".{file.name}.{os.getpid()}")
-        staging.write_text(page, encoding="utf-8")
-        os.replace(staging, file)
+        write_text(page, file)
     return files[0]
 
 

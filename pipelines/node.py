@@ -13,8 +13,9 @@ from pydantic import BaseModel
 from components.pusher.history import ACTOR_VARIABLE
 from detection.errors import BadInput, Failed
 from pipelines.data_content import is_unchanged
-from pipelines.inputs import READS, Inputs
+from pipelines.inputs import Inputs
 from pipelines.metadata import connection_config
+from pipelines.nodes import READS
 from pipelines.plan import Plan
 from pipelines.process import write_json
 from pipelines.retraining import EVALUATED_MODEL, read_ir
@@ -57,12 +58,10 @@ def run_node(plan: Plan, node: str) -> NodeResult:
     with connection as handle:
         result = _result(handle.store, node, execution_id, time.monotonic() - started)
     result = result.model_copy(update={"processor_seconds": round(_processor_seconds() - used, 2)})
-    file = result_file(plan, node)
-    if file.is_file():
-        earlier = NodeResult.model_validate_json(file.read_text(encoding="utf-8"))
-        if earlier.execution_id == execution_id:
-            return earlier
-    write_json(file, result.model_dump())
+    earlier = read_result(plan, node)
+    if earlier is not None and earlier.execution_id == execution_id:
+        return earlier
+    write_json(result_file(plan, node), result.model_dump())
     return result
 
 
@@ -86,6 +85,12 @@ def set_environment(plan: Plan) -> None:
 def result_file(plan: Plan, node: str) -> Path:
     """Where a node's result is kept."""
     return Path(plan.run_dir) / "nodes" / f"{node}.json"
+
+
+def read_result(plan: Plan, node: str) -> NodeResult | None:
+    """What a node of this run left behind; None if it is not done."""
+    file = result_file(plan, node)
+    return NodeResult.model_validate_json(file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
 def _refuse_edited_inputs(inputs: Inputs, node: str) -> None:

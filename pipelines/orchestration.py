@@ -13,10 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
 from components.settings import Paths, Section
+from pipelines.nodes import Node
 
-Node = Literal[
-    "ExampleGen", "ConfigValidator", "CheckpointConverter", "Trainer", "Evaluator", "Pusher"
-]  # fmt: skip
 _DATE_PARTS = tuple("YymdHMSjaAbBGVuUWwIpf%")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 

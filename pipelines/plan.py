@@ -25,11 +25,12 @@ from pipelines.fingerprint import digest
 from pipelines.home import DetectorHome
 from pipelines.inputs import Inputs, resolve_inputs
 from pipelines.metadata import metadata_address
+from pipelines.nodes import NODES
 from pipelines.overridden import changed_settings, with_overrides
 from pipelines.overrides import Overrides, add_options, given, read_overrides
 from pipelines.previous_span import previous_statistics
 from pipelines.process import exit_code_of, write_json
-from pipelines.retraining import NODES, Recipe, code_versions, compile_ir, data_fingerprint
+from pipelines.retraining import Recipe, code_versions, compile_ir, data_fingerprint
 from pipelines.spec import DetectorSpec
 
 PLAN_FILE = "plan.json"

@@ -11,12 +11,12 @@ from pydantic import BaseModel
 
 from pipelines.evaluated_model import EvaluatedModel
 from pipelines.fingerprint import code_version, fingerprint
-from pipelines.inputs import READS, Inputs
+from pipelines.inputs import Inputs
+from pipelines.nodes import NODES, READS
 from pipelines.overrides import Only
 from pipelines.spec import DetectorSpec
 from pipelines.tfx_import import import_tfx
 
-NODES = ("ExampleGen", "ConfigValidator", "CheckpointConverter", "Trainer", "Evaluator", "Pusher")
 # What is left of them in a run that only evaluates or only converts.
 _NODES_OF: dict[Only, tuple[str, ...]] = {
     "evaluate": ("ExampleGen", "ConfigValidator", "CheckpointConverter", "Evaluator"),

@@ -11,7 +11,7 @@ from components.evaluator.results import Comparison, Metrics, read_comparison
 from components.trainer.hyper_parameters import HYPER_PARAMETERS_FILE, HyperParameters
 from detection.errors import BadInput
 from pipelines.home import DetectorHome
-from pipelines.node import NodeResult, result_file
+from pipelines.node import read_result
 from pipelines.plan import PLAN_FILE, Plan, read_plan
 
 Pair = tuple[Any, Any]
@@ -89,13 +89,8 @@ def _title(plan: Plan) -> str:
     return f"{plan.spec.name}/{plan.run_id}"
 
 
-def _result(plan: Plan, node: str) -> NodeResult | None:
-    file = result_file(plan, node)
-    return NodeResult.model_validate_json(file.read_text(encoding="utf-8")) if file.is_file() else None
-
-
 def _evaluation_folder(plan: Plan) -> Path:
-    result = _result(plan, "Evaluator")
+    result = read_result(plan, "Evaluator")
     if result is None:
         raise BadInput(
             f"{_title(plan)} was not evaluated", plan.run_dir, "let it finish: upcycle run YAML --resume"
@@ -126,7 +121,7 @@ def _same_images(first: dict[str, str], second: dict[str, str]) -> bool:
 
 
 def _settings(plan: Plan) -> dict[str, Any]:
-    result = _result(plan, "Trainer")
+    result = read_result(plan, "Trainer")
     if result is None or "hyper_parameters" not in result.outputs:
         return {}
     file = Path(result.outputs["hyper_parameters"]) / HYPER_PARAMETERS_FILE
@@ -135,7 +130,7 @@ def _settings(plan: Plan) -> dict[str, Any]:
 
 
 def _seconds(plan: Plan) -> dict[str, float]:
-    results = {node: _result(plan, node) for node in plan.code_versions}
+    results = {node: read_result(plan, node) for node in plan.code_versions}
     return {node: result.seconds for node, result in results.items() if result is not None}
 
 

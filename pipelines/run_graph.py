@@ -9,9 +9,9 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from components.pusher.manifest import MANIFEST_FILE
-from pipelines.inputs import READS
 from pipelines.metadata import connection_config
-from pipelines.node import NodeResult, custom_properties, result_file
+from pipelines.node import NodeResult, custom_properties, read_result
+from pipelines.nodes import NODES, READS
 from pipelines.plan import Plan
 
 Kind = Literal["input", "artifact", "node", "version"]
@@ -47,7 +47,8 @@ def run_graph(plan: Plan) -> RunGraph:
     from ml_metadata import MetadataStore
 
     store = MetadataStore(connection_config(plan.home.metadata, plan.metadata))
-    results = _results(plan)
+    found = {node: read_result(plan, node) for node in NODES}
+    results = {node: result for node, result in found.items() if result is not None}
     drawing = _Drawing()
     for node, result in results.items():
         [execution] = store.get_executions_by_id([result.execution_id])
@@ -77,15 +78,6 @@ class _Drawing:
 
     def add(self, box: Box) -> None:
         self.boxes.setdefault(box.name, box)
-
-
-def _results(plan: Plan) -> dict[str, NodeResult]:
-    files = {node: result_file(plan, node) for node in READS}
-    return {
-        node: NodeResult.model_validate_json(file.read_text(encoding="utf-8"))
-        for node, file in files.items()
-        if file.is_file()
-    }
 
 
 def _node_box(node: str, result: NodeResult, execution: Any) -> Box:

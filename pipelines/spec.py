@@ -20,11 +20,12 @@ from components.evaluator.options import EvaluateOptions, GateOptions
 from components.settings import Paths, Section
 from components.trainer.options import ExportOptions, TrainOptions
 from pipelines.interpolation import Location, SpecError, expand, expand_path, load_yaml
+from pipelines.nodes import NODES, READS
 from pipelines.orchestration import AlertsSpec, ContainersSpec, ScheduleSpec, TasksSpec
 from pipelines.overrides import add_options, given, schemas
 
 # `dags` imports nothing else of the project than this module.
-__all__ = ["DetectorSpec", "SpecError", "add_options", "given", "schemas"]
+__all__ = ["NODES", "READS", "DetectorSpec", "SpecError", "add_options", "given", "schemas"]
 
 PACKAGE = "package:"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import html
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,11 @@ from pydantic import BaseModel
 from components.evaluator.options import GateOptions
 from components.evaluator.results import REPORT_FILE, ModelEvaluation, Verdict, read_comparison
 from components.pusher.versions import live_version
+from detection.config.text_files import write_text
 from detection.errors import Failed
 from pipelines.evaluated_model import EvaluatedModel
 from pipelines.lineage_page import run_section, write_lineage_page
-from pipelines.node import NodeResult, result_file
+from pipelines.node import NodeResult, read_result
 from pipelines.overrides import Only
 from pipelines.plan import Plan, read_plan
 from pipelines.process import exit_code_of, write_json
@@ -97,7 +97,7 @@ _DATA = (
 
 def summarize(plan: Plan) -> Summary:
     """The summary of a run whose nodes are all done. Raises Failed if one is not."""
-    results = {node: _read_result(plan, node) for node in plan.nodes}
+    results = {node: _result(plan, node) for node in plan.nodes}
     evaluator, trainer, examples = (results.get(node) for node in ("Evaluator", "Trainer", "ExampleGen"))
     comparison = read_comparison(_output(evaluator, "evaluation")) if evaluator else None
     live = live_version(Path(plan.destination))
@@ -140,13 +140,11 @@ def write_summary(plan: Plan) -> Summary:
     """
     summary = summarize(plan)
     if summary.report:
-        written = _output(_read_result(plan, "Evaluator"), "evaluation") / REPORT_FILE
-        staging = plan.home.report.with_name(f".report.{os.getpid()}")
+        written = _output(_result(plan, "Evaluator"), "evaluation") / REPORT_FILE
         page = _with_remark(written.read_text(encoding="utf-8"), summary)
         before, footer, after = page.partition("<footer>")
         section = run_section(plan, summary.nodes)
-        staging.write_text(f"{before}{section}{footer}{after}", encoding="utf-8")
-        os.replace(staging, plan.home.report)
+        write_text(f"{before}{section}{footer}{after}", plan.home.report)
     write_lineage_page(plan)
     # The last file of a run that ended well: who looks for silence goes by it.
     write_json(Path(plan.run_dir) / "summary.json", summary.model_dump())
@@ -168,13 +166,11 @@ def _with_remark(page: str, summary: Summary) -> str:
     return f"{before}{main}\n<p><strong>{html.escape(remark)}</strong></p>{after}"
 
 
-def _read_result(plan: Plan, node: str) -> NodeResult:
-    try:
-        return NodeResult.model_validate_json(result_file(plan, node).read_text(encoding="utf-8"))
-    except OSError:
-        raise Failed(
-            f"{node} has no result in this run", plan.run_dir, "run the nodes before the summary"
-        ) from None
+def _result(plan: Plan, node: str) -> NodeResult:
+    result = read_result(plan, node)
+    if result is None:
+        raise Failed(f"{node} has no result in this run", plan.run_dir, "run the nodes before the summary")
+    return result
 
 
 def _output(result: NodeResult, key: str) -> Path:

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.airflow.harness import Airflow
+from tests.airflow.harness import Airflow, running
 from tests.airflow.server import run_path
 
 PEER = Path(__file__).with_name("peer")
@@ -52,9 +52,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as folder:
         settings = {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(BUNDLES)}
-        airflow = Airflow(Path(folder), settings)
-        try:
-            airflow.wait_until_ready()
+        with running(Path(folder), settings) as airflow:
             ours = airflow.add_detector("overhead")
             sides: dict[str, list[dict[str, Any]]] = {ours: [], "no_op": []}
             for dag_id in sides:
@@ -62,8 +60,6 @@ def main() -> None:
             for _ in range(rounds):
                 for dag_id, measured in sides.items():
                     measured.append(run(airflow, dag_id))
-        finally:
-            airflow.end()
     print(f"{'':10s} {'ours':>8s} {'no-op':>8s} {'ratio':>6s}")
     for name in ("run", "working", "waiting"):
         mine, peer = (statistics.median(found[name] for found in measured) for measured in sides.values())

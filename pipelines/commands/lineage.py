@@ -40,7 +40,6 @@ def lineage(
         from pipelines.plan import read_plan
 
         plan = read_plan(DetectorHome.of(found.detector).plan_dir(found.run_id))
-        html.parent.mkdir(parents=True, exist_ok=True)
         write_text(lineage_page(plan), html)
         typer.echo(f"written: {html}")
         return

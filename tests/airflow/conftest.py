@@ -44,16 +44,10 @@ def airflow_session(
     tmp_path_factory: pytest.TempPathFactory, airflow_database: dict[str, str]
 ) -> Iterator[Airflow]:
     """The Airflow of all tests; use `airflow`."""
-    from tests.airflow.harness import Airflow
+    from tests.airflow.harness import running
 
-    folder = tmp_path_factory.mktemp("airflow")
-    airflow = Airflow(folder, airflow_database)
-    try:
-        airflow.wait_until_ready()
+    with running(tmp_path_factory.mktemp("airflow"), airflow_database) as airflow:
         yield airflow
-    finally:
-        left = airflow.end()
-    assert left == {}
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -229,6 +231,18 @@ class Airflow(Server):
         return {self.process.pid} | {
             p.group for p in self.processes().values() if p.parent == self.process.pid and p.group == p.pid
         }
+
+
+@contextmanager
+def running(folder: Path, settings: dict[str, str]) -> Iterator[Airflow]:
+    """An Airflow that is ready. It ends with the block, and leaves no process behind."""
+    airflow = Airflow(folder, settings)
+    try:
+        airflow.wait_until_ready()
+        yield airflow
+    finally:
+        left = airflow.end()
+    assert left == {}
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

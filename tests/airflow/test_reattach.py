@@ -33,17 +33,12 @@ def engines(tmp_path: Path) -> Iterator[tuple[FakeDocker, FakeKubernetes]]:
 @pytest.fixture
 def airflow(tmp_path: Path, engines: tuple[FakeDocker, FakeKubernetes]) -> Iterator[Airflow]:
     """An Airflow of this test's own, which knows the two engines."""
-    from tests.airflow.harness import Airflow
+    from tests.airflow.harness import running
 
     docker, kubernetes = engines
     address = {"DOCKER_HOST": docker.url, "AIRFLOW_CONN_KUBERNETES_DEFAULT": kubernetes.connection()}
-    airflow = Airflow(tmp_path, address)
-    try:
-        airflow.wait_until_ready()
+    with running(tmp_path, address) as airflow:
         yield airflow
-    finally:
-        left = airflow.end()
-    assert left == {}
 
 
 def task_runners(airflow: Airflow) -> list[int]:

@@ -8,85 +8,41 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import signal
 import struct
-import subprocess
 import threading
 import urllib.parse
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from tests.dags.fake_process import FakeProcess
+
 STDOUT = 1
 
 
-@dataclass
-class Container:
-    """One container: what it was created from, its process, and what that wrote."""
+class Container(FakeProcess):
+    """One container: what it was created from, and its process, once it was started."""
 
-    id: str
-    name: str
-    body: dict[str, Any]
-    process: subprocess.Popen[bytes] | None = None
-    output: list[bytes] = field(default_factory=list)
-    changed: threading.Condition = field(default_factory=threading.Condition)
-    status: str = "created"
-    exit_code: int = 0
+    def __init__(self, container_id: str, name: str, body: dict[str, Any]) -> None:
+        super().__init__()
+        self.id = container_id
+        self.name = name
+        self.body = body
 
-    def run(self, python: Path, environment: dict[str, str]) -> None:
+    @property
+    def status(self) -> str:
+        """created, running or exited."""
+        if self.process is None:
+            return "created"
+        return "running" if self.exit_code is None else "exited"
+
+    def start(self, python: Path, environment: dict[str, str]) -> None:
         """Starts the process; `python` stands for the image's Python."""
         own = dict(item.split("=", 1) for item in self.body["Env"])
-        command = [str(python) if word == "python" else word for word in self.body["Cmd"]]
-        self.process = subprocess.Popen(
-            command,
-            env=environment | own,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self.status = "running"
-        threading.Thread(target=self._watch, daemon=True).start()
-
-    def _watch(self) -> None:
-        assert self.process is not None and self.process.stdout is not None
-        for line in self.process.stdout:
-            with self.changed:
-                self.output.append(line)
-                self.changed.notify_all()
-        code = self.process.wait()
-        with self.changed:
-            self.exit_code = code if code >= 0 else 128 - code
-            self.status = "exited"
-            self.changed.notify_all()
-
-    def lines(self, start: int, follow: bool) -> Iterator[bytes]:
-        """What was written from line `start` on; with `follow` until the end."""
-        position = start
-        while True:
-            with self.changed:
-                while follow and position >= len(self.output) and self.status != "exited":
-                    self.changed.wait(60)
-                new, ended = self.output[position:], self.status == "exited"
-            yield from new
-            position += len(new)
-            if not follow or ended and not new:
-                return
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Whether the process has ended, within a time."""
-        with self.changed:
-            return self.changed.wait_for(lambda: self.status == "exited", seconds)
-
-    def kill(self, number: signal.Signals) -> None:
-        """A signal to all processes of the container."""
-        if self.process is not None and self.status == "running":
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, number)
+        self.run([str(python) if word == "python" else word for word in self.body["Cmd"]], environment | own)
 
 
 class FakeDocker:
@@ -174,14 +130,14 @@ def _handler(engine: FakeDocker) -> type[BaseHTTPRequestHandler]:
 
         def _act(self, container: Container, action: str, query: dict[str, str]) -> None:
             if action == "start":
-                container.run(engine.python, engine.environment)
+                container.start(engine.python, engine.environment)
                 self._answer(204, None)
             elif action == "attach":
                 self.send_response(101, "UPGRADED")
                 self.send_header("Connection", "Upgrade")
                 self.send_header("Upgrade", "tcp")
                 self.end_headers()
-                self._stream(container.lines(0, follow=True))
+                self._stream(container.lines(follow=True))
             elif action == "logs":
                 self.send_response(200)
                 self.send_header("Content-Type", "application/vnd.docker.multiplexed-stream")
@@ -189,7 +145,7 @@ def _handler(engine: FakeDocker) -> type[BaseHTTPRequestHandler]:
                 self.end_headers()
                 tail = query.get("tail", "all")
                 start = 0 if tail == "all" else max(0, len(container.output) - int(tail))
-                self._stream(container.lines(start, query.get("follow") in ("1", "True", "true")))
+                self._stream(container.lines(query.get("follow") in ("1", "True", "true"), start))
             elif action == "wait":
                 container.wait()
                 self._answer(200, {"StatusCode": container.exit_code})
@@ -202,7 +158,7 @@ def _handler(engine: FakeDocker) -> type[BaseHTTPRequestHandler]:
                 state = {
                     "Status": container.status,
                     "Running": container.status == "running",
-                    "ExitCode": container.exit_code,
+                    "ExitCode": container.exit_code or 0,
                 }
                 config = {"Tty": False, "Labels": container.body.get("Labels")}
                 log_config = {"LogConfig": {"Type": "json-file"}}

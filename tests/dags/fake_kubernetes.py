@@ -11,18 +11,17 @@ import base64
 import contextlib
 import hashlib
 import json
-import os
 import re
 import signal
 import subprocess
 import threading
 import urllib.parse
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from tests.dags.fake_process import FakeProcess, now
 
 XCOM = "/airflow/xcom"
 SIDECAR = "airflow-xcom-sidecar"
@@ -31,23 +30,14 @@ BINARY, CLOSE = 0x82, 0x88
 STDOUT, STATUS = 1, 3
 
 
-def now() -> str:
-    """The time as Kubernetes writes it."""
-    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
+class Pod(FakeProcess):
+    """One pod: what it was created from, and the process of its container `base`."""
 
-
-@dataclass
-class Pod:
-    """One pod: what it was created from, its process, and what that wrote."""
-
-    body: dict[str, Any]
-    xcom: Path
-    process: subprocess.Popen[bytes]
-    output: list[bytes] = field(default_factory=list)
-    changed: threading.Condition = field(default_factory=threading.Condition)
-    exit_code: int | None = None
-    ended: str | None = None
-    sidecar_runs: bool = False
+    def __init__(self, body: dict[str, Any], xcom: Path) -> None:
+        super().__init__()
+        self.body = body
+        self.xcom = xcom
+        self.sidecar_runs = len(body["spec"]["containers"]) > 1
 
     @property
     def name(self) -> str:
@@ -59,42 +49,9 @@ class Pod:
         """The container that runs the node."""
         return next(c for c in self.body["spec"]["containers"] if c["name"] == "base")
 
-    def watch(self) -> None:
-        """Collects the process's output, and its end."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            with self.changed:
-                self.output.append(f"{now()} ".encode() + line)
-                self.changed.notify_all()
-        code = self.process.wait()
-        with self.changed:
-            self.exit_code = code if code >= 0 else 128 - code
-            self.ended = now()
-            self.changed.notify_all()
-
-    def lines(self, follow: bool) -> Iterator[bytes]:
-        """What was written; with `follow` until the end."""
-        position = 0
-        while True:
-            with self.changed:
-                while follow and position >= len(self.output) and self.exit_code is None:
-                    self.changed.wait(60)
-                new, ended = self.output[position:], self.exit_code is not None
-            yield from new
-            position += len(new)
-            if not follow or ended and not new:
-                return
-
-    def wait(self, seconds: float | None = None) -> bool:
-        """Whether the process has ended, within a time."""
-        with self.changed:
-            return self.changed.wait_for(lambda: self.exit_code is not None, seconds)
-
-    def kill(self, number: signal.Signals) -> None:
-        """A signal to all processes of the container."""
-        if self.exit_code is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, number)
+    def stamp(self) -> bytes:
+        """The kubelet writes the time before each line."""
+        return f"{now()} ".encode()
 
     def as_json(self) -> dict[str, Any]:
         """The pod as the API shows it."""
@@ -158,16 +115,8 @@ class FakeKubernetes:
             str(self.python) if word == "python" else expanded(word, own).replace(XCOM, str(xcom))
             for word in [*base["command"], *base["args"]]
         ]
-        process = subprocess.Popen(
-            command,
-            env=self.environment | own,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        pod = Pod(body, xcom, process, sidecar_runs=len(body["spec"]["containers"]) > 1)
-        threading.Thread(target=pod.watch, daemon=True).start()
+        pod = Pod(body, xcom)
+        pod.run(command, self.environment | own)
         self.pods[pod.name] = pod
         self.created.append(pod)
         return pod
@@ -263,7 +212,7 @@ def _handler(cluster: FakeKubernetes) -> type[BaseHTTPRequestHandler]:
 
         def _act(self, pod: Pod, action: str, query: dict[str, list[str]], body: dict[str, Any]) -> None:
             if action == "log":
-                self._log(pod.lines(query.get("follow") == ["True"] or query.get("follow") == ["true"]))
+                self._log(pod.lines(query.get("follow") in (["True"], ["true"])))
             elif action == "exec":
                 self._exec(pod, query["command"])
             elif self.command == "PATCH":

@@ -7,6 +7,7 @@ of one process, because importing a provider takes seconds.
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import logging
 import os
@@ -14,6 +15,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -92,6 +95,25 @@ class TaskRunner:
         self.end_attempts()
         self._process.kill()
         self._process.wait()
+
+
+@contextmanager
+def attempts(
+    runner: TaskRunner, detector: Path, environment: dict[str, str]
+) -> Iterator[Callable[..., Attempt]]:
+    """Yields what starts an attempt at the Trainer of a detector; those that still run end with the block."""
+    airflow = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW")}
+    numbers = itertools.count()
+
+    def start(*arguments: str, **more: str) -> Attempt:
+        words = arguments or ("--plan=/p", "", "--node=Trainer")
+        log = detector.parent / f"{next(numbers)}.log"
+        return runner.start(airflow | environment | more, log, detector, list(words))
+
+    try:
+        yield start
+    finally:
+        runner.end_attempts()
 
 
 def serve(executor: str) -> None:

@@ -1,18 +1,17 @@
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.dags.fake_docker import Container, FakeDocker
-from tests.dags.task_runner import Attempt, TaskRunner
+from tests.dags.stub import calls, steer_trainer
+from tests.dags.task_runner import Attempt, TaskRunner, attempts
 
 RESULT = {"node": "Trainer", "cached": False, "seconds": 0.1, "outputs": {}}
 
@@ -39,21 +38,13 @@ def attempt(
     engine: FakeDocker,
     detectors: Path,
     detector_yaml: Callable[..., str],
-    tmp_path: Path,
 ) -> Iterator[Callable[..., Attempt]]:
     """Starts an attempt at the Trainer."""
     detector = detectors / "signs.yaml"
     detector.write_text(detector_yaml("signs", executor="docker"))
-    airflow = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW")}
-    environment = stub_environment | airflow | {"DOCKER_HOST": engine.url, "BUCKET": "b"}
-    numbers = itertools.count()
-
-    def start(*arguments: str, **more: str) -> Attempt:
-        words = arguments or ("--plan=/p", "", "--node=Trainer")
-        return runner.start(environment | more, tmp_path / f"{next(numbers)}.log", detector, list(words))
-
-    yield start
-    runner.end_attempts()
+    environment = stub_environment | {"DOCKER_HOST": engine.url, "BUCKET": "b"}
+    with attempts(runner, detector, environment) as start:
+        yield start
 
 
 def works(engine: FakeDocker, count: int = 1) -> Container:
@@ -64,14 +55,6 @@ def works(engine: FakeDocker, count: int = 1) -> Container:
             return engine.created[count - 1]
         time.sleep(0.1)
     raise AssertionError(engine.requests)
-
-
-def calls(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "calls.jsonl").read_text().splitlines()]
-
-
-def steer(folder: Path, **order: object) -> None:
-    (folder / "Trainer.json").write_text(json.dumps(order))
 
 
 def nothing_is_left(engine: FakeDocker, folder: Path) -> bool:
@@ -97,7 +80,7 @@ def test_a_node_runs_and_hands_back_its_result(attempt, engine, tmp_path):
     [(78, "AirflowFailException"), (99, "AirflowSkipException"), (1, "AirflowException")],
 )
 def test_exit_codes(attempt, engine, tmp_path, exit_code, exception):
-    steer(tmp_path, exit=exit_code, times=1)
+    steer_trainer(tmp_path, exit=exit_code, times=1)
     outcome = attempt().outcome()
     assert outcome["error"] == exception
     assert "the label map is empty\n  where: label_map.pbtxt\n  fix:   add items" in outcome["message"]
@@ -105,7 +88,7 @@ def test_exit_codes(attempt, engine, tmp_path, exit_code, exception):
 
 
 def test_the_attempt_after_a_killed_worker_follows_the_running_container(attempt, engine, tmp_path):
-    steer(tmp_path, sleep=8)
+    steer_trainer(tmp_path, sleep=8)
     first = attempt()
     container = works(engine)
     first.kill()
@@ -117,7 +100,7 @@ def test_the_attempt_after_a_killed_worker_follows_the_running_container(attempt
 
 
 def test_what_ended_well_meanwhile_is_not_run_again(attempt, engine, tmp_path):
-    steer(tmp_path, sleep=2)
+    steer_trainer(tmp_path, sleep=2)
     first = attempt()
     container = works(engine)
     first.kill()
@@ -128,12 +111,12 @@ def test_what_ended_well_meanwhile_is_not_run_again(attempt, engine, tmp_path):
 
 @pytest.mark.parametrize(("exit_code", "runs"), [(78, 1), (1, 2)])
 def test_what_failed_meanwhile(attempt, engine, tmp_path, exit_code, runs):
-    steer(tmp_path, sleep=2, exit=exit_code, times=1)
+    steer_trainer(tmp_path, sleep=2, exit=exit_code, times=1)
     first = attempt()
     container = works(engine)
     first.kill()
     assert container.wait(240)
-    steer(tmp_path)
+    steer_trainer(tmp_path)
     outcome = attempt().outcome()
     # Bad input stays bad input; any other failure is worth another try, at once.
     assert outcome.get("error") == ("AirflowFailException" if runs == 1 else None)
@@ -141,11 +124,11 @@ def test_what_failed_meanwhile(attempt, engine, tmp_path, exit_code, runs):
 
 
 def test_a_container_with_another_command_is_ended_first(attempt, engine, tmp_path):
-    steer(tmp_path, sleep=300)
+    steer_trainer(tmp_path, sleep=300)
     first = attempt()
     old = works(engine)
     first.kill()
-    steer(tmp_path)
+    steer_trainer(tmp_path)
     second = attempt("--plan=/p~2", "--node=Trainer")
     assert second.outcome() == {"result": RESULT}
     assert old.wait(60) and old.exit_code == 128 + signal.SIGKILL
@@ -155,7 +138,7 @@ def test_a_container_with_another_command_is_ended_first(attempt, engine, tmp_pa
 
 @pytest.mark.parametrize("attempts", [1, 2])
 def test_stopping_a_task_stops_its_container(attempt, engine, tmp_path, attempts):
-    steer(tmp_path, sleep=300)
+    steer_trainer(tmp_path, sleep=300)
     one = attempt()
     container = works(engine)
     if attempts == 2:  # one that follows what a killed worker left

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.dags.stub import calls
+
 TASKS = ["plan", "ExampleGen", "ConfigValidator", "CheckpointConverter", "Trainer", "Evaluator", "Pusher"]
 
 
@@ -26,10 +28,6 @@ def embedded(stub_environment):
         )
 
     return run
-
-
-def calls(folder: Path) -> list[dict]:
-    return [json.loads(line) for line in (folder / "calls.jsonl").read_text().splitlines()]
 
 
 def test_a_run_shows_each_task_and_ends_with_the_summary(embedded, tmp_path):

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import signal
@@ -12,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.dags.fake_kubernetes import FakeKubernetes, Pod
-from tests.dags.task_runner import Attempt, TaskRunner
+from tests.dags.stub import calls, steer_trainer
+from tests.dags.task_runner import Attempt, TaskRunner, attempts
 
 RESULT = {"node": "Trainer", "cached": False, "seconds": 0.1, "outputs": {}}
 
@@ -39,22 +39,13 @@ def attempt(
     cluster: FakeKubernetes,
     detectors: Path,
     detector_yaml: Callable[..., str],
-    tmp_path: Path,
 ) -> Iterator[Callable[..., Attempt]]:
     """Starts an attempt at the Trainer."""
     detector = detectors / "signs.yaml"
     detector.write_text(detector_yaml("signs", executor="kubernetes"))
-    airflow = {name: value for name, value in os.environ.items() if name.startswith("AIRFLOW")}
-    environment = stub_environment | airflow
-    environment |= {"AIRFLOW_CONN_KUBERNETES_DEFAULT": cluster.connection(), "BUCKET": "b"}
-    numbers = itertools.count()
-
-    def start(*arguments: str, **more: str) -> Attempt:
-        words = arguments or ("--plan=/p", "", "--node=Trainer")
-        return runner.start(environment | more, tmp_path / f"{next(numbers)}.log", detector, list(words))
-
-    yield start
-    runner.end_attempts()
+    environment = stub_environment | {"AIRFLOW_CONN_KUBERNETES_DEFAULT": cluster.connection(), "BUCKET": "b"}
+    with attempts(runner, detector, environment) as start:
+        yield start
 
 
 def until(condition: Callable[[], Any]) -> Any:
@@ -71,14 +62,6 @@ def works(cluster: FakeKubernetes) -> Pod:
     """The first pod, once its node works."""
     until(lambda: cluster.created and cluster.created[0].output)
     return cluster.created[0]
-
-
-def steer(folder: Path, **order: object) -> None:
-    (folder / "Trainer.json").write_text(json.dumps(order))
-
-
-def calls(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "calls.jsonl").read_text().splitlines()]
 
 
 def test_a_node_runs_and_hands_back_its_result(attempt, cluster, tmp_path):
@@ -107,7 +90,7 @@ def test_a_node_runs_and_hands_back_its_result(attempt, cluster, tmp_path):
     [(78, "AirflowFailException"), (99, "AirflowSkipException"), (1, "AirflowException")],
 )
 def test_exit_codes(attempt, cluster, tmp_path, exit_code, exception):
-    steer(tmp_path, exit=exit_code, times=1)
+    steer_trainer(tmp_path, exit=exit_code, times=1)
     outcome = attempt().outcome()
     assert outcome["error"] == exception
     assert "the label map is empty\n  where: label_map.pbtxt\n  fix:   add items" in outcome["message"]
@@ -115,7 +98,7 @@ def test_exit_codes(attempt, cluster, tmp_path, exit_code, exception):
 
 
 def test_the_attempt_after_a_killed_worker_follows_the_running_pod(attempt, cluster, tmp_path):
-    steer(tmp_path, sleep=8)
+    steer_trainer(tmp_path, sleep=8)
     first = attempt()
     pod = works(cluster)
     first.kill()
@@ -128,7 +111,7 @@ def test_the_attempt_after_a_killed_worker_follows_the_running_pod(attempt, clus
 
 @pytest.mark.parametrize("exit_code", [0, 78])
 def test_what_ended_meanwhile_is_not_run_again(attempt, cluster, tmp_path, exit_code):
-    steer(tmp_path, sleep=2, exit=exit_code, times=int(exit_code > 0))
+    steer_trainer(tmp_path, sleep=2, exit=exit_code, times=int(exit_code > 0))
     first = attempt()
     pod = works(cluster)
     first.kill()
@@ -140,34 +123,34 @@ def test_what_ended_meanwhile_is_not_run_again(attempt, cluster, tmp_path, exit_
 
 
 def test_a_pod_that_was_lost_meanwhile_is_run_again(attempt, cluster, tmp_path):
-    steer(tmp_path, sleep=300)
+    steer_trainer(tmp_path, sleep=300)
     first = attempt()
     pod = works(cluster)
     first.kill()
     pod.kill(signal.SIGKILL)
     pod.sidecar_runs = False  # its machine went down
     assert pod.wait(60)
-    steer(tmp_path)
+    steer_trainer(tmp_path)
     assert attempt().outcome() == {"result": RESULT}
     assert len(cluster.created) == 2 and cluster.pods == {}
 
 
 def test_a_pod_with_another_command_is_ended_first(attempt, cluster, tmp_path):
-    steer(tmp_path, sleep=300)
+    steer_trainer(tmp_path, sleep=300)
     first = attempt()
     old = works(cluster)
     first.kill()
-    steer(tmp_path)
+    steer_trainer(tmp_path)
     second = attempt("--plan=/p~2", "--node=Trainer")
     assert second.outcome() == {"result": RESULT}
     assert old.exit_code == 1 and len(cluster.created) == 2 and cluster.pods == {}
 
 
 def test_a_cleared_task_waits_for_the_end_of_its_pod(attempt, cluster, tmp_path):
-    steer(tmp_path, sleep=300)
+    steer_trainer(tmp_path, sleep=300)
     first = attempt()
     old = works(cluster)
-    steer(tmp_path)
+    steer_trainer(tmp_path)
     old.process.send_signal(signal.SIGSTOP)  # it takes a while to save its work
     first.kill(signal.SIGTERM)
     until(lambda: old.body["metadata"].get("deletionTimestamp"))

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from dags.one_attempt import one_attempt
+from tests.dags.stub import calls
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,10 +28,6 @@ def make_operator(stub_environment, monkeypatch):
         return NodeOperator(task_id="Trainer", module=module, arguments=arguments, retries=2, **more)
 
     return make
-
-
-def calls(folder: Path) -> list[dict]:
-    return [json.loads(line) for line in (folder / "calls.jsonl").read_text().splitlines()]
 
 
 def execute(operator, attempt: int = 1):

@@ -18,6 +18,7 @@ from dags import credentials, environment
 from pipelines.spec import DetectorSpec
 from tests.airflow.processes import listening_on
 from tests.airflow.server import Server
+from tests.dags.stub import calls
 
 ROOT = Path(__file__).resolve().parents[2]
 URL_PASSWORD, ALERT_PASSWORD, TOKEN = "hunter2-in-a-url", "hunter3-in-an-alert", "hunter4-as-a-secret"
@@ -132,10 +133,6 @@ def run_embedded(
         text=True,
         timeout=500,
     )
-
-
-def calls(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "calls.jsonl").read_text().splitlines()]
 
 
 def test_a_run_takes_names_as_they_are_and_shows_no_secret(stub_environment, detector_yaml, tmp_path):

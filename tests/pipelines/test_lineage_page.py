@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.home import DetectorHome
-from pipelines.inputs import READS
 from pipelines.layered_layout import place
 from pipelines.lineage_page import lineage_page, write_lineage_page
+from pipelines.nodes import READS
 from pipelines.plan import Overrides, Plan, make_plan
 from pipelines.run_graph import run_graph
 from pipelines.run_local import run_plan
