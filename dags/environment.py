@@ -103,7 +103,11 @@ def airflow_settings(airflow_home: Path, port: int, *, login: bool = False) -> d
 
 
 def sqlite_url(airflow_home: Path) -> str:
-    """Makes the SQLite file in WAL mode (readers don't block the writer; the mode stays in the file)."""
+    """Makes the SQLite file in WAL mode (readers don't block the writer; the mode stays in the file).
+
+    Writers wait for each other for a minute. By default they give up after five seconds, and a trigger on
+    a busy machine is answered with "Database error".
+    """
     airflow_home.mkdir(parents=True, exist_ok=True)
     path = airflow_home / "airflow.db"
     connection = sqlite3.connect(path)
@@ -111,7 +115,7 @@ def sqlite_url(airflow_home: Path) -> str:
         connection.execute("PRAGMA journal_mode=WAL")
     finally:
         connection.close()
-    return f"sqlite:///{path}"
+    return f"sqlite:///{path}?timeout=60"
 
 
 def apply(settings: Mapping[str, str]) -> None:

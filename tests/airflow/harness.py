@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import yaml
 
+from dags.environment import sqlite_url
 from tests.airflow.processes import Process
 from tests.airflow.server import Refused, Server, run_path
 
@@ -103,7 +104,7 @@ class Airflow(Server):
         """
         from sqlalchemy import create_engine, text
 
-        url = self.environment.get(DATABASE) or f"sqlite:///{self.home}/.airflow/airflow.db"
+        url = self.environment.get(DATABASE) or sqlite_url(Path(self.home) / ".airflow")
         engine = create_engine(url)
         request = {"id": secrets.token_hex(16), "bundle": "dags-folder", "file": DAG_FILES[executor]}
         with engine.begin() as connection:

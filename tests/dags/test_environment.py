@@ -4,9 +4,10 @@ import json
 import os
 import sqlite3
 import stat
-from pathlib import Path
+import threading
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from dags import credentials, environment
 
@@ -113,11 +114,28 @@ def test_an_unreadable_password_file_is_said(tmp_path):
 
 def test_database_is_sqlite_in_wal_mode_unless_one_is_configured(tmp_path, monkeypatch):
     url = environment.airflow_settings(tmp_path, 8080)[environment.DATABASE]
-    assert url == f"sqlite:///{tmp_path}/airflow.db"
-    with sqlite3.connect(Path(url.removeprefix("sqlite:///"))) as connection:
+    assert url == f"sqlite:///{tmp_path}/airflow.db?timeout=60"
+    with sqlite3.connect(tmp_path / "airflow.db") as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     for way in environment.WAYS:
         monkeypatch.setenv(environment.DATABASE + way, "postgresql+psycopg2://h/d")
         assert environment.DATABASE not in environment.airflow_settings(tmp_path, 8080)
         environment.forget(environment.DATABASE)
         assert environment.DATABASE in environment.airflow_settings(tmp_path, 8080)
+
+
+def test_a_writer_waits_for_another_longer_than_sqlite_would_by_itself(tmp_path):
+    holder = sqlite3.connect(tmp_path / "airflow.db", isolation_level=None, check_same_thread=False)
+    engine = create_engine(environment.sqlite_url(tmp_path))
+    holder.execute("CREATE TABLE words (word TEXT)")
+    holder.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(6.0, holder.execute, ("COMMIT",))
+    release.start()
+    try:
+        with engine.begin() as connection:
+            connection.execute(text("INSERT INTO words VALUES ('late')"))
+    finally:
+        release.join()
+        engine.dispose()
+    assert holder.execute("SELECT word FROM words").fetchall() == [("late",)]
+    holder.close()
