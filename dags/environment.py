@@ -82,6 +82,7 @@ def airflow_settings(airflow_home: Path, port: int, *, login: bool = False) -> d
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "dags" / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACKS": "False",  # a broken YAML's message says it all
         "AIRFLOW__CORE__PARALLELISM": "4",  # LocalExecutor's default keeps 32 workers alive
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",

@@ -44,7 +44,12 @@ BASE = {
     "gate": {"floor": 0.4},
     "tasks": {"retry_delay": "1s"},
 }
-DAG_FILES = {"process": "retrain.py", "docker": "retrain_docker.py", "kubernetes": "retrain_kubernetes.py"}
+DAG_FILES = {
+    "process": "retrain.py",
+    "docker": "retrain_docker.py",
+    "kubernetes": "retrain_kubernetes.py",
+    "broken": "broken_detectors.py",
+}
 # What of a process title or command line tells the services apart
 SERVICES = {
     "api-server": ("airflow api_server", "airflow api-server", "airflow.api_fastapi"),
@@ -97,8 +102,8 @@ class Airflow(Server):
         self.wait_for(lambda: dag_id in self.dags(), what=f"the DAG {dag_id}")
         return dag_id
 
-    def parse(self, executor: str = "process") -> None:
-        """Asks for a parse of the DAG file of an executor, as the page's button does; it comes in seconds.
+    def parse(self, file: str = "process") -> None:
+        """Asks for a parse of one of `DAG_FILES`, as the page's button does; it comes in seconds.
 
         The REST API refuses to parse files that had no DAG before, so the request goes into the database.
         """
@@ -106,7 +111,7 @@ class Airflow(Server):
 
         url = self.environment.get(DATABASE) or sqlite_url(Path(self.home) / ".airflow")
         engine = create_engine(url)
-        request = {"id": secrets.token_hex(16), "bundle": "dags-folder", "file": DAG_FILES[executor]}
+        request = {"id": secrets.token_hex(16), "bundle": "dags-folder", "file": DAG_FILES[file]}
         with engine.begin() as connection:
             connection.execute(
                 text(

@@ -171,9 +171,15 @@ def test_a_broken_file_is_a_dag_that_says_so_and_touches_no_other(airflow: Airfl
     good = Detector(airflow, "sound", {"on_data": True})
     good.unpause()
     dag_id = airflow.add_file("mending.yaml", "name: mending\ntrian: {}\n")
+
+    def import_errors() -> list[dict[str, str]]:
+        return airflow.api("GET", "/api/v2/importErrors")["import_errors"]
+
     page = airflow.api("GET", f"/api/v2/dags/{dag_id}/details")["doc_md"]
     assert "unknown key `trian`" in page and "mending.yaml:2" in page and "did you mean `train`?" in page
-    assert airflow.api("GET", "/api/v2/importErrors")["total_entries"] == 0
+    airflow.parse("broken")
+    [error] = airflow.wait_for(import_errors, what="the import error")
+    assert "mending.yaml:2" in error["stack_trace"] and "did you mean `train`?" in error["stack_trace"]
     airflow.send_asset_event(good.data, partition_key="2026-01")
     good.ended(1)
     run_id = airflow.trigger(dag_id)
@@ -196,3 +202,5 @@ def test_a_broken_file_is_a_dag_that_says_so_and_touches_no_other(airflow: Airfl
     airflow.finished(dag_id, run_id)
     assert set(airflow.tasks(dag_id, run_id)) >= {"plan", "Trainer"}
     assert airflow.dags()[dag_id]["dag_display_name"] == dag_id
+    airflow.parse("broken")
+    airflow.wait_for(lambda: not import_errors(), what="the end of the import error")

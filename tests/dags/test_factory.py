@@ -63,7 +63,9 @@ def test_a_task_runs_after_what_a_run_leaves_out_but_not_after_what_failed(load_
 def test_a_broken_file_is_shown_and_touches_no_other(load_dags, detectors, detector_yaml, text, problem):
     (detectors / "zz broken.yaml").write_text(text(detector_yaml))
     bag = load_dags()
-    assert bag.import_errors == {}
+    [(file, message)] = bag.import_errors.items()
+    assert file.endswith("broken_detectors.py") and problem in message and "fix:" in message
+    assert str(detectors / "zz broken.yaml") in message and "Traceback" not in message
     assert set(bag.dags) == {"retrain_signs", "rollback_signs", "retrain_zz_broken"}
     assert shape(bag.dags["retrain_signs"]) == EDGES
     broken = bag.dags["retrain_zz_broken"]
@@ -71,6 +73,16 @@ def test_a_broken_file_is_shown_and_touches_no_other(load_dags, detectors, detec
     assert broken.tags == {"retrain", "broken"} and "zz broken.yaml" in broken.dag_display_name
     assert problem in broken.get_task("detector_file").problem
     assert not broken.timetable.can_be_scheduled
+
+
+def test_the_import_error_names_every_broken_file_and_goes_with_them(load_dags, detectors):
+    for name in ("one", "two"):
+        (detectors / f"{name}.yaml").write_text("no: good")
+    [message] = load_dags().import_errors.values()
+    assert str(detectors / "one.yaml") in message and str(detectors / "two.yaml") in message
+    for name in ("one", "two"):
+        (detectors / f"{name}.yaml").unlink()
+    assert load_dags().import_errors == {}
 
 
 def test_a_broken_file_never_takes_a_good_dags_name(load_dags, detectors, detector_yaml):

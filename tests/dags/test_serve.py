@@ -42,7 +42,8 @@ def test_a_run_through_the_real_scheduler(server, detectors, detector_yaml, tmp_
     dags = server.dags()
     assert set(dags) == {"retrain_signs", "rollback_signs", "retrain_broken"}
     assert "broken: broken.yaml" in dags["retrain_broken"]["dag_display_name"]
-    assert server.api("GET", "/api/v2/importErrors")["total_entries"] == 0
+    [error] = server.api("GET", "/api/v2/importErrors")["import_errors"]
+    assert "broken.yaml" in error["stack_trace"] and "fix:" in error["stack_trace"]
     tasks = server.tasks("retrain_signs", run_id)
     assert {name: (task["state"], task["try_number"]) for name, task in tasks.items()} == {
         name: ("success", 2 if name == "Trainer" else 1)
