@@ -37,7 +37,31 @@ PASSED = {
     "COLUMNS",
     "NO_COLOR",
     "FORCE_COLOR",
+}
+# What the libraries for s3:// and gs:// read: who asks, and where the store is
+PASSED_TO_STORES = {
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_CA_BUNDLE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "CLOUDSDK_CONFIG",
     "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_CLOUD_PROJECT",
+    "NO_GCE_CHECK",
+    "STORAGE_EMULATOR_HOST",
 }
 PASSED_PREFIXES = ("UPCYCLE_", "CUDA_", "NVIDIA_", "TF_", "XLA_")
 WITHHELD = {"UPCYCLE_SMTP_URL"}  # holds the alerts' password
@@ -60,7 +84,7 @@ def ml_python() -> str:
 
 def node_environment(extra_names: Iterable[str] = ()) -> dict[str, str]:
     """The environment of a node: the allow-listed variables, and `extra_names` where they are set."""
-    wanted = PASSED | set(extra_names)
+    wanted = PASSED | PASSED_TO_STORES | set(extra_names)
     names = {name for name in os.environ if name in wanted or name.startswith(PASSED_PREFIXES)} - WITHHELD
     passed = {name: os.environ[name] for name in names}
     return passed | {"UPCYCLE_HOME": str(upcycle_home()), "PYTHONUNBUFFERED": "1"}

@@ -11,11 +11,12 @@ from airflow.sdk.log import mask_secret
 
 SHORTEST = 8  # shorter ones, masked everywhere, would spoil the log and hide little
 URLS = ("UPCYCLE_METADATA_URL",)  # hold a password, and every node gets them
+STORE_SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN")
 
 
 def mask(names: Iterable[str]) -> None:
     """Has Airflow write *** for the values of these environment variables, and for passwords in URLs."""
-    for name in (*names, *URLS):
+    for name in (*names, *URLS, *STORE_SECRETS):
         for secret in _secrets(os.environ.get(name, ""), whole=name not in URLS):
             if len(secret) >= SHORTEST:
                 mask_secret(secret)

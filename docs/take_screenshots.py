@@ -65,6 +65,11 @@ class Browser:
         """The value that a piece of JavaScript returns."""
         return self._call("POST", "/execute/sync", {"script": script, "args": []})
 
+    def click(self, selector: str) -> None:
+        """Clicks as a person does: some controls hear no click of a script's."""
+        [element] = self._call("POST", "/element", {"using": "css selector", "value": selector}).values()
+        self._call("POST", f"/element/{element}/click", {})
+
     def rename_folders(self, names: dict[Path, str]) -> None:
         """Writes other names for this machine's folders into the page."""
         pairs = json.dumps([[str(folder), name] for folder, name in names.items()])
@@ -205,6 +210,30 @@ def take_runs(
         browser.screenshot(IMAGES / f"{name}.png")
 
 
+def take_broken(
+    browser: Browser,
+    airflow: Airflow,
+    folders: dict[Path, str],
+    wait: Callable[[str, Callable[[], Any]], None],
+) -> None:
+    """What Airflow's first page shows of a detector file with a misspelt key."""
+    airflow.add_file("signs.yaml", DETECTOR.read_text(encoding="utf-8").replace("\ntrain:", "\ntrian:"))
+    airflow.parse("broken")
+    wait("the import error", lambda: airflow.api("GET", "/api/v2/importErrors")["import_errors"])
+    browser.resize(620)
+    browser.open(f"http://127.0.0.1:{airflow.port}/")
+    click = "[...document.querySelectorAll('button')].find(one => one.innerText.includes('Import Error'))"
+    wait("the count of import errors", lambda: browser.run(f"return !!{click}"))
+    browser.run(f"{click}.click()")
+    entry = "[role=dialog] [data-part=item-trigger]"
+    wait("the list of import errors", lambda: browser.run(f"return !!document.querySelector({entry!r})"))
+    browser.click(entry)
+    wait("the import error's text", lambda: browser.run(text_on_page("trian")))
+    time.sleep(2)
+    browser.rename_folders(folders)
+    browser.screenshot(IMAGES / "broken.png")
+
+
 def take_report(browser: Browser, report: Path) -> None:
     """The picture of the demo's report, which `make demo` has written."""
     browser.resize(1500, width=1180)
@@ -242,6 +271,7 @@ def main() -> None:
                     folders = {ROOT: "/opt/upcycle", folder: "/srv"}
                     take_runs(browser, address, runs, folders, wait)
                     take_form(browser, address, folders, wait)
+                    take_broken(browser, airflow, folders, wait)
                     take_report(browser, report)
                 finally:
                     browser.close()

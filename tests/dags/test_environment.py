@@ -18,9 +18,12 @@ def test_nodes_see_only_allowed_variables(monkeypatch):
     monkeypatch.setenv("UPCYCLE_METADATA_URL", "postgresql://host/db")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     monkeypatch.setenv("BUCKET", "b")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "k")
+    monkeypatch.setenv("AWS_EXECUTION_ENV", "e")
     seen = environment.node_environment()
     assert seen["UPCYCLE_METADATA_URL"] == "postgresql://host/db"
     assert seen["CUDA_VISIBLE_DEVICES"] == "1"
+    assert seen["AWS_SECRET_ACCESS_KEY"] == "k" and "AWS_EXECUTION_ENV" not in seen
     assert not {"PGPASSWORD", "AIRFLOW__API_AUTH__JWT_SECRET", "BUCKET", "AIRFLOW_HOME"} & seen.keys()
     assert environment.node_environment(["BUCKET", "UNSET"])["BUCKET"] == "b"
 

@@ -184,9 +184,10 @@ def test_values_of_the_environment_are_masked(make_operator, tmp_path, monkeypat
         "SHORT": "abc",
         "NOT_NAMED": "not a secret",
         "UPCYCLE_METADATA_URL": "postgresql://ann:stapled%2Fwell@db/x",
+        "AWS_SECRET_ACCESS_KEY": "key of a bucket",
     }
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     execute(make_operator("--node=Trainer", pass_variables=["STORE_KEY", "STORE_URL", "DATA_ROOT", "SHORT"]))
-    said = f"correct horse, battery staple, {folder}, abc, not a secret, stapled/well, ann"
-    assert redact(said) == f"***, ***, {folder}, abc, not a secret, ***, ann"
+    said = f"correct horse, battery staple, {folder}, abc, not a secret, stapled/well, key of a bucket, ann"
+    assert redact(said) == f"***, ***, {folder}, abc, not a secret, ***, ***, ann"

@@ -124,7 +124,8 @@ def test_the_watched_file_is_found_beside_the_detector(load_dags, add, detectors
 def test_a_schedule_that_cant_be_used(load_dags, add, schedule, problem):
     path = add("other", schedule)
     bag = load_dags()
-    assert bag.import_errors == {}
+    [message] = bag.import_errors.values()
+    assert problem in message and str(path) in message
     assert set(bag.dags) == {"retrain_signs", "rollback_signs", "retrain_other"}
     page = bag.dags["retrain_other"].doc_md
     assert problem in page and str(path) in page and "fix:" in page
