@@ -34,14 +34,23 @@ def task_callbacks(spec: DetectorSpec, path: Path) -> dict[str, Any]:
     All of it runs beside the node: nothing here fails a task. The DAG has none: they would run in the DAG
     processor, without the run's results.
     """
-    alerts = [Alerts(spec, path)] if spec.alerts.to else []
+    alerts = _alerts(spec, path)
     return {
         "pre_execute": links.show_running,
         "post_execute": links.show_result,
         "on_success_callback": [keep_note, *(alert.succeeded for alert in alerts)],
         "on_skipped_callback": [keep_note, *(alert.skipped for alert in alerts)],
-        "on_failure_callback": [alert.failed for alert in alerts],
+        **failure_callback(spec, path),
     }
+
+
+def failure_callback(spec: DetectorSpec, path: Path) -> dict[str, Any]:
+    """What Airflow calls when a task of a detector whose file is at `path` has failed for good: alerts."""
+    return {"on_failure_callback": [alert.failed for alert in _alerts(spec, path)]}
+
+
+def _alerts(spec: DetectorSpec, path: Path) -> list[Alerts]:
+    return [Alerts(spec, path)] if spec.alerts.to else []
 
 
 @dataclass(frozen=True)

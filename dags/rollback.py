@@ -6,6 +6,7 @@ from pathlib import Path
 
 from airflow.sdk import DAG, Param
 
+from dags.alerts import failure_callback
 from dags.commands import START, TRIGGERED_BY, NodeCommand, OperatorFactory, yaml_variables
 from dags.task_settings import default_arguments
 from pipelines.spec import DetectorSpec
@@ -29,7 +30,7 @@ def rollback_dag(spec: DetectorSpec, path: Path, make_operator: OperatorFactory)
             ),
         },
         tags=["rollback", spec.executor],
-        default_args=default_arguments(spec),
+        default_args=default_arguments(spec) | failure_callback(spec, path),
     ) as dag:
         arguments = (
             "rollback",

@@ -13,7 +13,7 @@ import tensorflow as tf
 from google.protobuf.message import Message
 
 from detection.augment_example import Augmentation, Example
-from detection.augment_options import MOVES, build_step
+from detection.augment_options import MOVES, WINDOWS, build_step
 
 
 @dataclass(frozen=True)
@@ -32,20 +32,22 @@ class Augmentations:
         """Runs every step on one example.
 
         Args:
-          example: its image uint8 or float32, values 0 to 255.
+          example: its image uint8 or float32, values 0 to 255, or not decoded yet.
           seed: int32 or int64 [2]; equal seeds give equal results.
 
         Returns:
-          The example after all steps. Its image is float32 once a step computes with values, and else as it
-          came. Values stay in 0 to 255 but for steps that change the range, and there are more objects than
-          before only after random_self_concat_image.
+          The example after all steps. Its image is float32 once a step computes with values, and else uint8
+          or as it came. Values stay in 0 to 255 but for steps that change the range, and there are more
+          objects than before only after random_self_concat_image.
         """
         for index, (name, step) in enumerate(self.steps):
             step_seed = tf.random.experimental.stateless_fold_in(seed, index)
+            if name not in WINDOWS:
+                example = example.decoded()
             if name not in MOVES:
                 example = example._replace(image=tf.cast(example.image, tf.float32))
             example = step(example, step_seed)
-        return example
+        return example.decoded()
 
 
 def build_augmentations(options: Iterable[Message]) -> Augmentations:

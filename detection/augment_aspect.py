@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from detection.augment_draws import integer, split_seed, uniform
-from detection.augment_example import Example, height_and_width, in_window
+from detection.augment_example import Example, in_window
 from detection.augment_geometry import (
     DEFAULT_SSD_CROPS,
     CropOperation,
@@ -31,7 +31,7 @@ def random_crop_to_aspect_ratio(
     A box stays when at least `overlap_thresh` of its area, and some of it, lies inside.
     """
     row_seed, column_seed = split_seed(seed, 2)
-    height, width = height_and_width(example.image)
+    height, width = tf.unstack(example.size)
     rows, columns = tf.cast(height, tf.float32), tf.cast(width, tf.float32)
     wide = columns / rows > aspect_ratio
     new_height = tf.where(wide, height, tf.cast(tf.round(columns / aspect_ratio), tf.int32))
@@ -43,7 +43,8 @@ def random_crop_to_aspect_ratio(
     window = tf.cast(tf.stack([top, left, top + new_height, left + new_width]), tf.float32)
     window /= tf.stack([rows, columns, rows, columns])
     boxes, kept = boxes_in_crop(example.boxes, window, overlap_thresh, clip_boxes)
-    return example._replace(boxes=boxes).keep(kept).crop(top, left, new_height, new_width)
+    begin, size = tf.stack([top, left]), tf.stack([new_height, new_width])
+    return example._replace(boxes=boxes).keep(kept).crop(begin, size)
 
 
 def random_pad_to_aspect_ratio(

@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
+
+from detection.augment_encoded import EncodedImage, crop_pixels, mirror_pixels
 
 
 class Example(NamedTuple):
     """An image and its N objects.
 
     Attributes:
-      image: [h, w, 3] of 0 to 255, float32; uint8 too in the steps of augment_options.MOVES.
+      image: [h, w, 3] of 0 to 255, float32; uint8 too in the steps of augment_options.MOVES, and a file that
+        isn't decoded yet in those of augment_options.WINDOWS.
       boxes: float32 [N, 4], normalised [ymin, xmin, ymax, xmax].
       classes: int32 [N].
       masks: float32 [N, h, w], 1 where the object is and 0 elsewhere; None where masks are not learned.
     """
 
-    image: tf.Tensor
+    image: Any  # tf.Tensor | EncodedImage: a step takes one of them, and MOVES and WINDOWS say which
     boxes: tf.Tensor
     classes: tf.Tensor
     masks: tf.Tensor | None = None
 
+    @property
+    def size(self) -> tf.Tensor:
+        """Height and width of the image, int32 [2]."""
+        return self.image.size if isinstance(self.image, EncodedImage) else tf.shape(self.image)[:2]
+
+    def decoded(self) -> Example:
+        """The example with its image as pixels."""
+        if isinstance(self.image, EncodedImage):
+            return self._replace(image=self.image.decode())
+        return self
+
     def keep(self, kept: tf.Tensor) -> Example:
         """The objects that `kept`, bool [N], says."""
+        # what tf.boolean_mask does, which looks at the shapes each time anew
+        index = tf.reshape(tf.where(kept), [-1])
         rows = (self.boxes, self.classes, self.masks)
-        boxes, classes, masks = (None if row is None else tf.boolean_mask(row, kept) for row in rows)
+        boxes, classes, masks = (None if row is None else tf.gather(row, index) for row in rows)
         return self._replace(boxes=boxes, classes=classes, masks=masks)
 
     def move(self, function: Callable[[tf.Tensor], tf.Tensor]) -> Example:
@@ -35,16 +51,25 @@ class Example(NamedTuple):
         masks = None if self.masks is None else function(self.masks[..., tf.newaxis])[..., 0]
         return self._replace(image=image, masks=masks)
 
-    def mirror(self, axis: int) -> Example:
-        """Rows (axis 0) or columns (axis 1) of the pixels the other way round; the boxes are left."""
-        # a slice with a step of -1 gives the same, and takes twenty times as long
-        image = tf.reverse(self.image, [axis])
-        masks = None if self.masks is None else tf.reverse(self.masks, [axis + 1])
+    def mirror(self, axis: int, mirrored: tf.Tensor) -> Example:
+        """If `mirrored`, bool, rows (axis 0) or columns (axis 1) the other way round; the boxes are left."""
+        if isinstance(self.image, EncodedImage):
+            image = self.image.mirror(axis, mirrored)
+        else:
+            image = mirror_pixels(self.image, axis, mirrored)
+        masks = None if self.masks is None else mirror_pixels(self.masks, axis + 1, mirrored)
         return self._replace(image=image, masks=masks)
 
-    def crop(self, top: tf.Tensor, left: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> Example:
-        """The pixels of a window, int32 scalars each; the boxes are left."""
-        return self.move(lambda images: images[:, top : top + height, left : left + width])
+    def crop(self, begin: tf.Tensor, size: tf.Tensor) -> Example:
+        """The window of `size` at row and column `begin`, int32 [2] each; the boxes are left."""
+        if isinstance(self.image, EncodedImage):
+            image = self.image.crop(begin, size)
+        else:
+            image = tf.ensure_shape(crop_pixels(self.image, begin, size), [None, None, 3])
+        masks = self.masks
+        if masks is not None:
+            masks = tf.slice(masks, tf.pad(begin, [[1, 0]]), tf.pad(size, [[1, 0]], constant_values=-1))
+        return self._replace(image=image, masks=masks)
 
     def pad(self, margins: tf.Tensor) -> Example:
         """Zeros around the pixels: `margins` int32 [[above, below], [left, right]]; the boxes are left."""
@@ -75,7 +100,9 @@ def resize_masks(
 
 def in_window(boxes: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
     """Boxes [N, 4] in the frame of window [4]; parts outside it lie outside [0, 1]."""
-    return (boxes - tf.tile(window[:2], [2])) / tf.tile(window[2:] - window[:2], [2])
+    top_left, bottom_right = tf.unstack(tf.reshape(window, [2, 2]))
+    corners = (tf.reshape(boxes, [-1, 2, 2]) - top_left) / (bottom_right - top_left)
+    return tf.reshape(corners, [-1, 4])
 
 
 def only_visible(example: Example) -> Example:

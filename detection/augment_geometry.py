@@ -46,24 +46,18 @@ DEFAULT_SSD_CROPS = tuple(
 
 def random_horizontal_flip(example: Example, seed: tf.Tensor, *, probability: float = 0.5) -> Example:
     """Mirrors everything left to right with `probability`."""
-
-    def flipped() -> Example:
-        ymin, xmin, ymax, xmax = tf.unstack(example.boxes, axis=-1)
-        boxes = tf.stack([ymin, 1.0 - xmax, ymax, 1.0 - xmin], axis=-1)
-        return example._replace(boxes=boxes).mirror(axis=1)
-
-    return tf.cond(uniform(seed) < probability, flipped, lambda: example)
+    flip = uniform(seed) < probability
+    ymin, xmin, ymax, xmax = tf.unstack(example.boxes, axis=-1)
+    flipped = tf.stack([ymin, 1.0 - xmax, ymax, 1.0 - xmin], axis=-1)
+    return example._replace(boxes=tf.where(flip, flipped, example.boxes)).mirror(1, flip)
 
 
 def random_vertical_flip(example: Example, seed: tf.Tensor, *, probability: float = 0.5) -> Example:
     """Mirrors everything top to bottom with `probability`."""
-
-    def flipped() -> Example:
-        ymin, xmin, ymax, xmax = tf.unstack(example.boxes, axis=-1)
-        boxes = tf.stack([1.0 - ymax, xmin, 1.0 - ymin, xmax], axis=-1)
-        return example._replace(boxes=boxes).mirror(axis=0)
-
-    return tf.cond(uniform(seed) < probability, flipped, lambda: example)
+    flip = uniform(seed) < probability
+    ymin, xmin, ymax, xmax = tf.unstack(example.boxes, axis=-1)
+    flipped = tf.stack([1.0 - ymax, xmin, 1.0 - ymin, xmax], axis=-1)
+    return example._replace(boxes=tf.where(flip, flipped, example.boxes)).mirror(0, flip)
 
 
 def random_crop_image(example: Example, seed: tf.Tensor, *, operation: CropOperation) -> Example:
@@ -74,11 +68,23 @@ def random_crop_image(example: Example, seed: tf.Tensor, *, operation: CropOpera
     `overlap_thresh` of their area is inside.
     """
     coin_seed, window_seed = split_seed(seed, 2)
-    return tf.cond(
-        uniform(coin_seed) > operation.random_coef,
-        lambda: _crop(example, window_seed, operation),
-        lambda: example,
+    cropped = uniform(coin_seed) > operation.random_coef
+    begin, size, window = tf.image.stateless_sample_distorted_bounding_box(
+        tf.pad(example.size, [[0, 1]], constant_values=3),
+        bounding_boxes=tf.clip_by_value(example.boxes, 0.0, 1.0)[tf.newaxis],
+        seed=window_seed,
+        min_object_covered=operation.min_object_covered,
+        aspect_ratio_range=operation.aspect_ratio_range,
+        area_range=operation.area_range,
+        max_attempts=_MAX_CROP_ATTEMPTS,
+        use_image_if_no_bounding_boxes=True,
     )
+    boxes, kept = boxes_in_crop(
+        example.boxes, tf.reshape(window, [4]), operation.overlap_thresh, operation.clip_boxes
+    )
+    # Drawn and then not used costs less than a branch: a window of the whole image copies nothing.
+    example = example._replace(boxes=tf.where(cropped, boxes, example.boxes)).keep(kept | ~cropped)
+    return example.crop(tf.where(cropped, begin[:2], 0), tf.where(cropped, size[:2], example.size))
 
 
 def ssd_random_crop(
@@ -107,23 +113,6 @@ def ssd_random_crop(
     return tf.switch_case(tf.gather(places, choice), list(branches.values()))
 
 
-def _crop(example: Example, seed: tf.Tensor, operation: CropOperation) -> Example:
-    begin, size, window = tf.image.stateless_sample_distorted_bounding_box(
-        tf.shape(example.image),
-        bounding_boxes=tf.clip_by_value(example.boxes, 0.0, 1.0)[tf.newaxis],
-        seed=seed,
-        min_object_covered=operation.min_object_covered,
-        aspect_ratio_range=operation.aspect_ratio_range,
-        area_range=operation.area_range,
-        max_attempts=_MAX_CROP_ATTEMPTS,
-        use_image_if_no_bounding_boxes=True,
-    )
-    boxes, kept = boxes_in_crop(
-        example.boxes, tf.reshape(window, [4]), operation.overlap_thresh, operation.clip_boxes
-    )
-    return example._replace(boxes=boxes).keep(kept).crop(begin[0], begin[1], size[0], size[1])
-
-
 def boxes_in_crop(
     boxes: tf.Tensor, window: tf.Tensor, overlap_thresh: float | tf.Tensor, clip_boxes: bool
 ) -> tuple[tf.Tensor, tf.Tensor]:
@@ -131,10 +120,11 @@ def boxes_in_crop(
 
     Kept is a box of whose area some, and at least `overlap_thresh`, lies inside.
     """
-    top_left = tf.maximum(boxes[:, :2], window[:2])
-    bottom_right = tf.minimum(boxes[:, 2:], window[2:])
-    inside = tf.reduce_prod(tf.maximum(bottom_right - top_left, 0.0), axis=1)
-    area = tf.reduce_prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    top_left, bottom_right = tf.unstack(tf.reshape(boxes, [-1, 2, 2]), axis=1)
+    least, most = tf.unstack(tf.reshape(window, [2, 2]))
+    seen = tf.minimum(bottom_right, most) - tf.maximum(top_left, least)
+    inside = tf.reduce_prod(tf.maximum(seen, 0.0), axis=1)
+    area = tf.reduce_prod(bottom_right - top_left, axis=1)
     # A box without area can't be found in the crop: 0/0 must not count as overlap.
     overlap = tf.math.divide_no_nan(inside, area)
     kept = (inside > 0.0) & (overlap >= overlap_thresh)

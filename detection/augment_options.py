@@ -234,23 +234,23 @@ _BUILDERS: dict[str, Callable[[Any], Augmentation]] = {
     "subtract_channel_mean": _subtract_channel_mean,
 }
 
-# Steps that move pixels and objects, and never compute with a pixel's value: they take uint8 images as well.
-MOVES = frozenset(
+# Steps that mirror and crop the image or leave it: they don't need it decoded.
+WINDOWS = frozenset(
     {
         "drop_label_probabilistically",
         "random_crop_image",
         "random_crop_to_aspect_ratio",
         "random_horizontal_flip",
         "random_jitter_boxes",
-        "random_rotation90",
-        "random_self_concat_image",
-        "random_square_crop_by_scale",
         "random_vertical_flip",
         "remap_labels",
         "ssd_random_crop",
         "ssd_random_crop_fixed_aspect_ratio",
     }
 )
+
+# Steps that move pixels and objects, and never compute with a pixel's value: they take uint8 images as well.
+MOVES = WINDOWS | {"random_rotation90", "random_self_concat_image", "random_square_crop_by_scale"}
 
 # Names of the options that have a step; detection.config.architectures lists them without TensorFlow.
 APPLIED = frozenset({*_BY_FIELDS, *_BUILDERS})

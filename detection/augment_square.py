@@ -34,8 +34,8 @@ def random_square_crop_by_scale(
         starts.append(start)
         ends.append(tf.minimum(start + 2 * (side // 2), length - 1))
         margins.append(tf.maximum(-start, 0))
-    top, left = (tf.maximum(start, 0) for start in starts)
-    inside = example.crop(top, left, ends[0] - top, ends[1] - left)
+    begin = tf.maximum(tf.stack(starts), 0)
+    inside = example.crop(begin, tf.maximum(tf.stack(ends) - begin, 0))
     rows, columns = height_and_width(inside.image)
     square = inside.pad(
         tf.stack([[margins[0], side - margins[0] - rows], [margins[1], side - margins[1] - columns]])
@@ -67,7 +67,7 @@ def random_scale_crop_and_pad_to_square(
     offset = tf.cast(room * tf.stack([uniform(row_seed), uniform(column_seed)]), tf.int32)
     # TF1's sampling, not the half-pixel centres of tf.image.resize; the OD API resizes masks alike
     resized = example.move(lambda images: tf.compat.v1.image.resize_images(images, scaled))
-    cropped = resized.crop(offset[0], offset[1], output_size, output_size)
+    cropped = resized.crop(offset, tf.minimum(scaled - offset, output_size))
     rows, columns = height_and_width(cropped.image)
     square = cropped.pad(tf.stack([[0, output_size - rows], [0, output_size - columns]]))
     window = tf.cast(tf.concat([offset, offset + output_size], axis=0), tf.float32)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 
 # in the order of computation, as reports list them
-BLOCKS = ("backbone", "feature_maps", "fpn", "rpn", "box_head", "class_head", "masks")
+BLOCKS = ("backbone", "feature_maps", "fpn", "rpn", "attention", "box_head", "class_head", "masks")
 
 # The first pattern that matches a name's beginning decides; whatever matches none is backbone.
 _PATTERNS = tuple(
     (re.compile(pattern), block)
     for pattern, block in (
         (r"(Conv|FirstStageBoxPredictor)/", "rpn"),
+        (r"((Self)?AttentionBlock|fully_connected)", "attention"),
         (r"SecondStageBoxPredictor/Conv(_\d+)?/", "masks"),
         (
             r"(?!FeatureExtractor).*BoxPredictor.*/(Class(Predictor|PredictionTower)|class_predictions)",

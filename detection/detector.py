@@ -5,6 +5,9 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from detection.context import ContextShape
+from detection.layers import BatchNorm
+
 Groundtruth = dict[str, tf.Tensor]
 Tensors = dict[str, tf.Tensor]
 
@@ -22,14 +25,16 @@ class Detector(keras.Model):
           the config, as built.
         has_one_input_size: whether `preprocess` gives images of any size one size, so that they make a batch.
         has_masks: whether detections have masks.
-        sums_over_parts: whether the losses of a batch's parts, each given the batch's `loss_divisor`, add up
-          to the batch's.
+        context_shape: of what a Context R-CNN remembers of the camera's other images; None for any other.
+        indivisible: why the losses of a batch's parts, each given the batch's `loss_divisor`, don't add up to
+          the batch's; None where they do.
         no_native_model: why the OD API's own code computes it; None for a native model.
     """
 
     has_one_input_size = True
     has_masks = False
-    sums_over_parts = True
+    context_shape: ContextShape | None = None
+    indivisible: str | None = None
     no_native_model: str | None = None
 
     def __init__(self, *, num_classes: int, name: str) -> None:
@@ -42,6 +47,11 @@ class Detector(keras.Model):
     def unread_variables(self) -> dict[str, tf.Variable]:
         """What TF1 creates too and no prediction depends on, by TF1 name; native models leave it out."""
         return {}
+
+    def batch_norm_trains(self) -> bool:
+        """Whether the statistics of some batch norm may move in training."""
+        layers = [layer for layer in self._flatten_layers() if isinstance(layer, BatchNorm)]
+        return not self.freeze_batch_norm and any(layer.trains for layer in layers)
 
     def detect(self, images: tf.Tensor) -> Tensors:
         """Detections in uint8 images `[B, h, w, 3]`; boxes are relative to each image's own size."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -14,6 +14,7 @@ from tensorflow.lite.tools import flatbuffer_utils
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from detection import boxes as box_ops
+from detection.config.tflite import Obstacle, tflite_obstacle
 from detection.detector import Detector, Tensors
 from detection.errors import BadInput
 from detection.postprocess import SCORE_CONVERTERS
@@ -34,26 +35,21 @@ def file_name(kind: Kind) -> str:
     return f"model_{kind}.tflite"
 
 
-def require_convertible(model: Detector) -> SSD:
-    """Returns `model`, which TFLite can run.
+def require_convertible(model: Detector, config: Any) -> SSD:
+    """Returns `model`, built from the `DetectionModel` proto `config`, which TFLite can run.
 
     Raises:
-      BadInput: it is no SSD of this project's own, or its config asks for soft non-maximum suppression.
+      BadInput: `tflite_obstacle` of the config.
     """
-    if not isinstance(model, SSD):
-        reason = model.no_native_model or "its second stage has shapes that follow from the image"
-        raise BadInput(
-            f"this model can't become a TFLite model: {reason}",
-            "export.tflite",
-            "leave it out, or train an SSD that has a native model",
-        )
-    if model.postprocessor.nms.soft_nms_sigma > 0:
-        raise BadInput(
-            "TFLite has no soft non-maximum suppression",
-            "export.tflite and post_processing.batch_non_max_suppression.soft_nms_sigma",
-            "leave out one of them",
-        )
-    return model
+    obstacle = tflite_obstacle(config)
+    if obstacle is None and isinstance(model, SSD):
+        return model
+    obstacle = obstacle or Obstacle(str(model.no_native_model), "model", "leave export.tflite out")
+    raise BadInput(
+        f"this model can't become a TFLite model: {obstacle.reason}",
+        f"export.tflite and {obstacle.field}",
+        obstacle.fix,
+    )
 
 
 def export_tflite(

@@ -36,7 +36,7 @@ def greedy_nms(
     num_images, num_boxes = tf.shape(boxes)[0], boxes.shape[1]
     max_selected = min(max_selected, num_boxes)
     num_blocks, num_kept_blocks = -(-num_boxes // _BLOCK), -(-max_selected // _BLOCK)
-    geometry, possible = _blocks(_corners_and_area(boxes)), _blocks(scores > float("-inf"))
+    geometry, possible = in_blocks(corners_and_area(boxes), _BLOCK), in_blocks(scores > float("-inf"), _BLOCK)
     image = tf.broadcast_to(tf.range(num_images)[:, tf.newaxis], [num_images, _BLOCK])
 
     def mask(taken: tf.Tensor) -> tf.Tensor:
@@ -71,25 +71,27 @@ def greedy_nms(
     return mask(tf.while_loop(searching, take, start)[3])
 
 
-def _corners_and_area(boxes: tf.Tensor) -> tf.Tensor:
+def corners_and_area(boxes: tf.Tensor) -> tf.Tensor:
     """`[B, A, 5]`: the lower corner, the upper corner, whichever was given first, and the area."""
     low, high = tf.minimum(boxes[..., :2], boxes[..., 2:]), tf.maximum(boxes[..., :2], boxes[..., 2:])
     return tf.concat([low, high, tf.reduce_prod(high - low, axis=-1, keepdims=True)], axis=-1)
 
 
-def _blocks(values: tf.Tensor) -> tf.Tensor:
-    """`[B, A, ...]` -> `[ceil(A / block), B, block, ...]`, with zeros after the last."""
-    num_blocks = -(-values.shape[1] // _BLOCK)
+def in_blocks(values: tf.Tensor, size: int) -> tf.Tensor:
+    """`[B, A, ...]` -> `[ceil(A / size), B, size, ...]`, with zeros after the last."""
+    num_blocks = -(-values.shape[1] // size)
     rest = values.shape[2:]
-    padded = tf.pad(values, [[0, 0], [0, num_blocks * _BLOCK - values.shape[1]], *[[0, 0]] * len(rest)])
-    blocks = tf.reshape(padded, [tf.shape(values)[0], num_blocks, _BLOCK, *rest])
+    padded = tf.pad(values, [[0, 0], [0, num_blocks * size - values.shape[1]], *[[0, 0]] * len(rest)])
+    blocks = tf.reshape(padded, [tf.shape(values)[0], num_blocks, size, *rest])
     return tf.transpose(blocks, [1, 0, 2, *range(3, 3 + len(rest))])
 
 
-def _overlap(earlier: tf.Tensor, later: tf.Tensor, iou_threshold: float) -> tf.Tensor:
-    """`[B, S, T]` bool: which of `[B, S, 5]` overlap which of `[B, T, 5]`, in the op's own arithmetic."""
-    ymin, xmin, ymax, xmax, area = tf.unstack(earlier[:, :, tf.newaxis], axis=-1)
-    later_ymin, later_xmin, later_ymax, later_xmax, later_area = tf.unstack(later[:, tf.newaxis], axis=-1)
+def overlap(earlier: tf.Tensor, later: tf.Tensor, iou_threshold: float) -> tf.Tensor:
+    """`[..., S, T]` bool: which of `[..., S, 5]` overlap which of `[..., T, 5]`, in that op's arithmetic."""
+    ymin, xmin, ymax, xmax, area = tf.unstack(earlier[..., tf.newaxis, :], axis=-1)
+    later_ymin, later_xmin, later_ymax, later_xmax, later_area = tf.unstack(
+        later[..., tf.newaxis, :, :], axis=-1
+    )
     heights = tf.maximum(tf.minimum(ymax, later_ymax) - tf.maximum(ymin, later_ymin), 0.0)
     widths = tf.maximum(tf.minimum(xmax, later_xmax) - tf.maximum(xmin, later_xmin), 0.0)
     intersections = heights * widths
@@ -103,7 +105,7 @@ def _free_of(
     """`[B, T]` bool: which `possible` boxes of a block overlap none of the first `count` kept ones."""
 
     def compare(index: tf.Tensor, free: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return index + 1, free & ~tf.reduce_any(_overlap(kept[index], block, iou_threshold), axis=1)
+        return index + 1, free & ~tf.reduce_any(overlap(kept[index], block, iou_threshold), axis=1)
 
     return tf.while_loop(lambda index, _: index * _BLOCK < count, compare, (tf.constant(0), possible))[1]
 
@@ -114,7 +116,7 @@ def _select_in_block(block: tf.Tensor, free: tf.Tensor, iou_threshold: float) ->
     A mask that leaves out exactly what its own members suppress is that choice, by induction from the first
     box on; each round decides at least one box more, and where nothing overlaps the first round is the last.
     """
-    suppresses = _overlap(block, block, iou_threshold)
+    suppresses = overlap(block, block, iou_threshold)
     suppresses &= tf.range(_BLOCK)[:, tf.newaxis] < tf.range(_BLOCK)  # the earlier the later only
 
     def round_of(selected: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from detection.errors import BadInput
 from detection.greedy_nms import greedy_nms
 from detection.matcher import UNMATCHED
+from detection.near_nms import LEAST_THRESHOLD, near_nms
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,22 @@ class HardExampleMiner:
         boxes = tf.gather(tf.stop_gradient(decoded_boxes), order, batch_dims=1)
         matches = tf.gather(matches, order, batch_dims=1)
         positive, negative = matches >= 0, matches == UNMATCHED
+        survivors = self._without_overlaps(boxes, losses, positive, negative)
+        rank = tf.cumsum(tf.cast(negative & survivors, tf.int32), axis=1)
+        most = self._most_negatives(positive & survivors)
+        kept = survivors & (positive | (rank <= most[:, tf.newaxis]))
+        image = tf.broadcast_to(tf.range(tf.shape(order)[0])[:, tf.newaxis], tf.shape(order))
+        places = tf.stack([image, order], axis=-1)
+        return tf.scatter_nd(places, tf.cast(kept, tf.float32), tf.shape(ranking))
+
+    def _without_overlaps(
+        self, boxes: tf.Tensor, losses: tf.Tensor, positive: tf.Tensor, negative: tf.Tensor
+    ) -> tf.Tensor:
+        """Which of the ranked anchors, `[B, A]` each, are taken; those that can't count may be left out."""
+        num_anchors = boxes.shape[1]
+        most_taken = self.num_hard_examples or num_anchors
+        if self.iou_threshold >= LEAST_THRESHOLD:
+            return near_nms(boxes, losses, max_selected=most_taken, iou_threshold=self.iou_threshold)
         last_positive = tf.reduce_max(tf.where(positive, tf.range(num_anchors), -1), axis=1)
 
         def enough(survivors: tf.Tensor, decided: tf.Tensor) -> tf.Tensor:
@@ -68,19 +85,9 @@ class HardExampleMiner:
             most = self._most_negatives(positive & survivors)
             return tf.reduce_all((last_positive < decided) & (negatives >= most))
 
-        survivors = greedy_nms(
-            boxes,
-            losses,
-            max_selected=self.num_hard_examples or num_anchors,
-            iou_threshold=self.iou_threshold,
-            enough=enough,
+        return greedy_nms(
+            boxes, losses, max_selected=most_taken, iou_threshold=self.iou_threshold, enough=enough
         )
-        rank = tf.cumsum(tf.cast(negative & survivors, tf.int32), axis=1)
-        most = self._most_negatives(positive & survivors)
-        kept = survivors & (positive | (rank <= most[:, tf.newaxis]))
-        image = tf.broadcast_to(tf.range(tf.shape(order)[0])[:, tf.newaxis], tf.shape(order))
-        places = tf.stack([image, order], axis=-1)
-        return tf.scatter_nd(places, tf.cast(kept, tf.float32), tf.shape(ranking))
 
     def _most_negatives(self, positive: tf.Tensor) -> tf.Tensor:
         """How many negatives may stay beside `[B, A]` positives, `[B]` int32."""

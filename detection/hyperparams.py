@@ -57,12 +57,12 @@ class ConvHyperparams:
 
     def penalty(self, kernel: tf.Tensor) -> tf.Tensor:
         """Regularisation loss of a kernel, a float32 scalar (slim regularises no bias)."""
-        loss = tf.zeros([])
+        losses = []
         if self.l2:
-            loss += self.l2 * tf.nn.l2_loss(kernel)
+            losses.append(self.l2 * tf.nn.l2_loss(kernel))
         if self.l1:
-            loss += self.l1 * tf.reduce_sum(tf.abs(kernel))
-        return loss
+            losses.append(self.l1 * tf.reduce_sum(tf.abs(kernel)))
+        return tf.add_n(losses) if losses else tf.zeros([])
 
 
 def enum_name(message: Any, field_name: str) -> str:

@@ -65,10 +65,10 @@ class BatchNorm(keras.layers.Layer):
         outputs, batch_mean, batch_variance = tf.compat.v1.nn.fused_batch_norm(
             inputs, gamma, beta, epsilon=self._params.epsilon, is_training=True
         )
-        rate = 1.0 - self._params.decay
+        rate = tf.constant(1.0 - self._params.decay)
         mean, variance = self.moving_mean.value, self.moving_variance.value
-        self.moving_mean.assign(mean - (mean - batch_mean) * rate)
-        self.moving_variance.assign(variance - (variance - batch_variance) * rate)
+        mean.assign_sub((mean - batch_mean) * rate)
+        variance.assign_sub((variance - batch_variance) * rate)
         return outputs
 
     def frozen(self) -> tuple[tf.Tensor, tf.Tensor]:

@@ -47,11 +47,17 @@ All variables are accounted for in each, and each is exported as a SavedModel th
 _ZOO = """
 ## The TF1 detection zoo
 
-The figure is the architecture's from above. What is refused is refused in one sentence that names the nearest
-architecture that works.
+The figure is the architecture's from above.
 
 | model | trained on | architecture | here | max difference |
 |---|---|---|---|---|
+"""
+
+_REFUSED = """
+## Refused
+
+What the TF1 Object Detection API can build beside these, and Upcycle refuses in one sentence:
+
 """
 
 
@@ -65,10 +71,14 @@ def page(proofs: dict[str, ArchitectureProof]) -> str:
     ]
     zoo = []
     for model in ZOO:
-        proof = proofs.get(model.architecture)
-        here = f"{proof.model} | {proof.raw:.1e}" if proof else f"refused | {REFUSED[model.architecture]}"
-        zoo.append(f"| {model.name} | {model.dataset} | {model.architecture} | {here} |")
-    return _HEAD + "\n".join(lines) + "\n" + _ZOO + "\n".join(zoo) + "\n"
+        proof = proofs[model.architecture]
+        zoo.append(
+            f"| {model.name} | {model.dataset} | {model.architecture} | {proof.model} | {proof.raw:.1e} |"
+        )
+    refused = [f"- `{name}`: {reason}." for name, reason in REFUSED.items()]
+    return (
+        _HEAD + "\n".join(lines) + "\n" + _ZOO + "\n".join(zoo) + "\n" + _REFUSED + "\n".join(refused) + "\n"
+    )
 
 
 def main() -> None:

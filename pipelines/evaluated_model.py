@@ -22,7 +22,7 @@ class EvaluatedModel(BaseModel):
     title: str
 
 
-def model_to_evaluate(detector: str, sqlite: Path, destination: Path) -> EvaluatedModel:
+def model_to_evaluate(detector: str, sqlite: Path, destination: str) -> EvaluatedModel:
     """The Trainer's output that the live version in `destination` was published from.
 
     Where nothing was published, the model that this detector trained last.
@@ -47,7 +47,7 @@ def model_to_evaluate(detector: str, sqlite: Path, destination: Path) -> Evaluat
     if not pushed:
         raise BadInput(
             f"ML Metadata has no record of version {live.number}, which serves",
-            str(live.path),
+            live.address,
             "set UPCYCLE_HOME and UPCYCLE_METADATA_URL as they were for the run that published it",
         )
     return _found(_published_from(store, pushed).uri, f"version {live.number}")

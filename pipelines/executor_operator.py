@@ -16,6 +16,8 @@ from tfx.orchestration.portable import (
 )
 from tfx.proto.orchestration import executable_spec_pb2
 
+from pipelines.slim_imports import slim_imports
+
 _protos: Any = executable_spec_pb2
 _OPERATORS = {
     _protos.PythonClassExecutableSpec: python_executor_operator.PythonExecutorOperator,
@@ -38,6 +40,7 @@ class CleanExecutorOperator(base_executor_operator.BaseExecutorOperator):
         for artifacts in execution_info.output_dict.values():
             for artifact in artifacts:
                 _empty(Path(artifact.uri))
+        slim_imports()
         import components.types  # noqa: F401 (TFX finds artifact classes among those that are imported)
 
         return _OPERATORS[type(self._executor_spec)](self._executor_spec).run_executor(execution_info)

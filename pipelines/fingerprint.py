@@ -24,12 +24,20 @@ _ROOT = Path(__file__).resolve().parents[1]
 _BLOCK = 1 << 20
 # The folders in components/ whose code a node runs, its own first.
 NODE_FOLDERS = {
-    "ExampleGen": ("example_gen",),
-    "ConfigValidator": ("config_validator", "checkpoint_converter", "example_gen"),
+    "ExampleGen": ("example_gen", "object_store"),
+    "ConfigValidator": ("config_validator", "checkpoint_converter", "example_gen", "object_store"),
     "CheckpointConverter": ("checkpoint_converter",),
     "Trainer": ("trainer", "checkpoint_converter", "evaluator"),
-    "Evaluator": ("evaluator", "checkpoint_converter", "config_validator", "example_gen", "trainer"),
-    "Pusher": ("pusher", "evaluator"),
+    "Evaluator": (
+        "evaluator",
+        "checkpoint_converter",
+        "config_validator",
+        "example_gen",
+        "object_store",
+        "pusher",
+        "trainer",
+    ),
+    "Pusher": ("pusher", "evaluator", "object_store"),
 }
 # Packages whose release can change the numbers a node computes.
 _PACKAGES = {

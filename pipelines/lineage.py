@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from components.pusher.manifest import MANIFEST_FILE, read_manifest
-from components.pusher.versions import Version, list_versions, live_version
+from components.pusher.manifest import MANIFEST_FILE
+from components.pusher.versions import Version, list_versions, live_version, version_at
 from detection.errors import BadInput
 from pipelines.home import DetectorHome, upcycle_home
 from pipelines.metadata import connection_config, metadata_address
@@ -65,13 +65,13 @@ class Lineage(BaseModel):
 
 
 def find_version(what: str) -> Version:
-    """The version that `what` means: its directory, DETECTOR (the live one), DETECTOR/N, or N alone.
+    """The version that `what` means: its directory or address, DETECTOR (the live one), DETECTOR/N, or N.
 
     A number alone needs a home with one detector in it. Raises BadInput naming what there is.
     """
-    path = Path(what)
-    if (path / MANIFEST_FILE).is_file():
-        return Version(read_manifest(path).version, path.resolve(), read_manifest(path))
+    found = version_at(what)
+    if found is not None:
+        return found
     name, _, number = what.rpartition("/") if "/" in what else ("", "", what)
     if not number.isdecimal():
         name, number = what, ""
@@ -80,29 +80,29 @@ def find_version(what: str) -> Version:
     if not number:
         live = live_version(destination)
         if live is None:
-            raise BadInput(f"no version of {detector} is live", str(destination), _known_detectors())
+            raise BadInput(f"no version of {detector} is live", destination, _known_detectors())
         return live
     versions = {version.number: version for version in list_versions(destination)}
     if int(number) not in versions:
         there = ", ".join(map(str, versions)) or "none"
-        raise BadInput(f"{detector} has no version {number}", str(destination), f"the versions are: {there}")
+        raise BadInput(f"{detector} has no version {number}", destination, f"the versions are: {there}")
     return versions[int(number)]
 
 
-def destination_of(detector: str) -> Path:
+def destination_of(detector: str) -> str:
     """Where a detector's versions are: as its last plan says. Raises BadInput if it never ran."""
     home = DetectorHome.of(detector)
     plan = latest_plan(home)
     if plan is None:
         raise BadInput(f"there is no run of a detector {detector!r}", str(home.plans), _known_detectors())
-    return Path(plan.destination)
+    return plan.destination
 
 
 def trace(version: Version) -> Lineage:
     """Follow a version back to its inputs. Raises BadInput if this metadata store doesn't know it."""
     manifest = version.manifest
     home = DetectorHome.of(manifest.detector)
-    live = live_version(version.path.parents[1])
+    live = live_version(version.destination)
     ancestry = _Ancestry(home, version)
     steps = ancestry.steps()
     by_node = {step.node: properties for step, properties in steps}
@@ -110,7 +110,7 @@ def trace(version: Version) -> Lineage:
     return Lineage(
         detector=manifest.detector,
         version=version.number,
-        path=str(version.path),
+        path=version.address,
         live=live is not None and live.number == version.number,
         run_id=manifest.run_id,
         created=manifest.created,
@@ -220,7 +220,7 @@ class _Ancestry:
 
     def _unknown(self, what: str, where: str) -> None:
         raise BadInput(
-            f"{what}: version {self._version.number} in {self._version.path}",
+            f"{what}: version {self._version.number} in {self._version.address}",
             where,
             "set UPCYCLE_HOME and UPCYCLE_METADATA_URL as they were for the run",
         )

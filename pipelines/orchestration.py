@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
 from components.settings import Paths, Section
+from pipelines.alert_schemes import unknown_scheme
 from pipelines.nodes import Node
 
 _DATE_PARTS = tuple("YymdHMSjaAbBGVuUWwIpf%")
@@ -308,6 +309,8 @@ class AlertsSpec(Section):
                     f"address {number} of alerts.to is neither SCHEME://..., ${{VAR}} nor NAME@HOST "
                     "(docs/alerts.md has examples)"
                 )
+            if problem := unknown_scheme(address):
+                raise ValueError(f"address {number} of alerts.to: {problem}")
         if not self.to and (self.quarantined is not None or self.silent_days is not None):
             raise ValueError("alerts.to is empty: nobody would be told")
         return self

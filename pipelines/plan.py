@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from components.pusher.versions import live_version
+from components.pusher.versions import live_version, version_at
 from detection.errors import BadInput
 from pipelines.capture import quiet_stderr
 from pipelines.evaluated_model import model_to_evaluate
@@ -89,7 +89,7 @@ def make_plan(
         existing = read_plan(run_dir)
         if (existing.fingerprint, existing.overrides) == (fingerprint, overrides):
             return existing
-    destination = Path(spec.publish.destination or detector_home.serving)
+    destination = spec.publish.destination or str(detector_home.serving)
     baseline, is_published = find_baseline(destination, fingerprint)
     # With nothing published (any more), a cached Pusher would leave it so.
     uncached = list(NODES) if overrides.force else [] if is_published else ["Pusher"]
@@ -106,7 +106,7 @@ def make_plan(
         baseline=baseline,
         previous_statistics=_previous_statistics(spec, inputs, detector_home),
         triggered=changed_settings(written.train, spec.train),
-        destination=str(destination),
+        destination=destination,
         pipeline_root=str(detector_home.artifacts),
         uncached=uncached,
         only=overrides.only,
@@ -136,8 +136,8 @@ def read_plan(run_dir: Path) -> Plan:
         ) from None
 
 
-def find_baseline(destination: Path, plan_fingerprint: str) -> tuple[str, bool]:
-    """The version directory to compare with ("": the converted TF1 model), and whether any version is live.
+def find_baseline(destination: str | Path, plan_fingerprint: str) -> tuple[str, bool]:
+    """Where the version to compare with is ("": the converted TF1 model), and whether any version is live.
 
     If the live version came from this very plan's inputs, it is compared with what it was compared with
     then, not with itself; so the same run again finds every result in the cache.
@@ -146,11 +146,9 @@ def find_baseline(destination: Path, plan_fingerprint: str) -> tuple[str, bool]:
     if live is None:
         return "", False
     manifest = live.manifest
-    if manifest.fingerprint == plan_fingerprint and (
-        not manifest.baseline or Path(manifest.baseline).is_dir()
-    ):
+    if manifest.fingerprint == plan_fingerprint and (not manifest.baseline or version_at(manifest.baseline)):
         return manifest.baseline, True
-    return str(live.path), True
+    return live.address, True
 
 
 def _fingerprint(spec: DetectorSpec, inputs: Inputs, versions: dict[str, str]) -> str:

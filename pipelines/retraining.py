@@ -161,6 +161,7 @@ def _preparation(recipe: Recipe) -> tuple[Any, Any, Any]:
         data=inputs.data.model_dump_json(),
         checkpoint=inputs.checkpoint,
         allow=json.dumps(sorted(spec.model.allow)),
+        tflite=json.dumps(spec.export.tflite),
         fingerprint=fingerprint(
             **{role: contents[role] for role in READS["ConfigValidator"] if role in contents}
         ),

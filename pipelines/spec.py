@@ -125,7 +125,9 @@ class DataSpec(Section):
 class PublishSpec(Section):
     """Where a blessed model goes."""
 
-    destination: str | None = Field(default=None, description="serving directory; default HOME/NAME/serving")
+    destination: str | None = Field(
+        default=None, description="serving directory, s3:// or gs://; default HOME/NAME/serving"
+    )
     keep_versions: int | None = Field(
         default=None,
         ge=1,

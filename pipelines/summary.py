@@ -100,7 +100,7 @@ def summarize(plan: Plan) -> Summary:
     results = {node: _result(plan, node) for node in plan.nodes}
     evaluator, trainer, examples = (results.get(node) for node in ("Evaluator", "Trainer", "ExampleGen"))
     comparison = read_comparison(_output(evaluator, "evaluation")) if evaluator else None
-    live = live_version(Path(plan.destination))
+    live = live_version(plan.destination)
     return Summary(
         detector=plan.spec.name,
         run_id=plan.run_id,

@@ -59,7 +59,9 @@ def _print_reasons(reasons: list[str], out: Console) -> None:
 
 
 def shown_path(path: str | Path) -> str:
-    """A path as short as it can be written here."""
+    """A path as short as it can be written here; an address (s3://, gs://) as it is."""
+    if "://" in str(path):
+        return str(path)
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
 

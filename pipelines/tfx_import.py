@@ -10,13 +10,9 @@ directories of the local (or mounted) file system.
 from __future__ import annotations
 
 import importlib
-import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
+
+from pipelines.hidden_modules import hidden
 
 _HIDDEN = frozenset({"tensorflow", "apache_beam", "tfx.components", "tensorflow_model_analysis"})
 _MODULES = (
@@ -29,29 +25,10 @@ _MODULES = (
 )
 
 
-class _Absent(MetaPathFinder):
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if fullname in _HIDDEN:
-            raise ModuleNotFoundError(f"{fullname} is hidden while TFX is imported", name=fullname)
-        return None
-
-
-@contextmanager
-def _hidden() -> Iterator[None]:
-    finder = _Absent()
-    sys.meta_path.insert(0, finder)
-    try:
-        yield
-    finally:
-        sys.meta_path.remove(finder)
-
-
 def import_tfx() -> None:
     """Import the parts of TFX that pipelines use; without effect where TensorFlow is imported already."""
     warnings.filterwarnings("ignore", message=r"label\(\) is deprecated")  # TFX with protobuf 6
-    with _hidden():
+    with hidden(_HIDDEN):
         for name in _MODULES:
             importlib.import_module(name)
     from absl import logging

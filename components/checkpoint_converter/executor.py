@@ -10,7 +10,6 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components.checkpoint_converter.convert import Options, convert
 from detection.config.label_map import read_label_map
 from detection.config.pipeline_config import read_pipeline_config
 
@@ -29,6 +28,9 @@ class Executor(base_executor.BaseExecutor):
         Custom properties of `converted_model`: architecture, variables_{loaded,total}, class_rows_carried,
         and `proof`: "passed" with max_difference_raw, or "unproved".
         """
+        # here, because planning imports this module and needs no TensorFlow
+        from components.checkpoint_converter.convert import Options, convert
+
         resolved = artifact_utils.get_single_instance(input_dict["resolved_config"])
         config = read_pipeline_config(Path(resolved.uri) / "pipeline.config")
         old_label_map = exec_properties["label_map"]

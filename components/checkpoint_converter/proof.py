@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from components.checkpoint_converter.proof_context import require_same_memory
 from components.checkpoint_converter.proof_detections import compare_detections
 from components.checkpoint_converter.proof_stages import (
     TOLERANCE,
@@ -38,6 +39,7 @@ def prove(
     """
     is_two_stage = isinstance(model, TwoStageDetector)
     if is_two_stage and oracle.two_stage is not None:
+        require_same_memory(model.context_shape, oracle.context_shape)
         return prove_two_stage(model, oracle, oracle.two_stage, images, image_source, score_threshold)
     if is_two_stage or oracle.raw is None:
         wanted = "two stages as Faster R-CNN's" if is_two_stage else "what enters a Postprocessor as SSD's do"

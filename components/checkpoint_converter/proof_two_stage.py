@@ -12,7 +12,8 @@ from functools import partial
 import numpy as np
 import tensorflow as tf
 
-from components.checkpoint_converter.proof_detections import compare_detections
+from components.checkpoint_converter.proof_context import proof_contexts
+from components.checkpoint_converter.proof_detections import Paired, compare_detections
 from components.checkpoint_converter.proof_stages import (
     Arrays,
     Stage,
@@ -53,20 +54,27 @@ def prove_two_stage(
     """As `prove`, for a two-stage detector whose TF1 graph has these `tensors`."""
     tally = Tally()
     for number, image in enumerate(images, start=1):
-        reference = _reference(oracle, tensors, image)
-        with tf.device("/CPU:0"):  # a GPU's TF32 convolutions are coarser than the tolerance
-            raw, predictions = _stages(model, reference, image, number)
-        converted = _detections(model, predictions)
-        replay = partial(_detections, model, predictions | _given(reference, _SECOND))
-        tally.add(raw, compare_detections(reference, converted, replay, score_threshold, number))
+        stages: list[Stage] = []
+        detections: list[Paired] = []
+        for context in proof_contexts(oracle.context_shape, number):
+            reference = _reference(oracle, tensors, image, context)
+            with tf.device("/CPU:0"):  # a GPU's TF32 convolutions are coarser than the tolerance
+                raw, predictions = _stages(model, reference, image, context, number)
+            stages += raw
+            converted = _detections(model, predictions)
+            replay = partial(_detections, model, predictions | _given(reference, _SECOND))
+            detections.append(compare_detections(reference, converted, replay, score_threshold, number))
+        tally.add(stages, *detections)
     return tally.passed(image_source)
 
 
-def _reference(oracle: FrozenDetector, tensors: TwoStageTensors, image: np.ndarray) -> Arrays:
+def _reference(
+    oracle: FrozenDetector, tensors: TwoStageTensors, image: np.ndarray, context: Arrays
+) -> Arrays:
     """What the TF1 graph computes for one image, in the shapes that a TwoStageDetector gives."""
     names = {name: tensor for name, tensor in tensors.by_name().items() if tensor is not None}
     outputs = {name: f"{name}:0" for name in oracle.detections}
-    values = oracle.fetch([*names.values(), *outputs.values()], image[None])
+    values = oracle.fetch([*names.values(), *outputs.values()], image[None], context)
     found = {name: values[tensor] for name, tensor in (names | outputs).items()}
     num_logits = found["class_predictions_with_background"].shape[-1]
     shapes = {
@@ -80,7 +88,7 @@ def _reference(oracle: FrozenDetector, tensors: TwoStageTensors, image: np.ndarr
 
 
 def _stages(
-    model: TwoStageDetector, reference: Arrays, image: np.ndarray, number: int
+    model: TwoStageDetector, reference: Arrays, image: np.ndarray, context: Arrays, number: int
 ) -> tuple[list[Stage], Tensors]:
     """What the model computes, each stage from the reference's input to it; Failed at the first that differs.
 
@@ -102,7 +110,7 @@ def _stages(
     if "preprocessed" in reference:
         compared.append(preprocessing("preprocessed", reference["preprocessed"], preprocessed.numpy()))
         require_equal(compared, number)
-    first = model.first_stage(preprocessed, training=False)
+    first = model.first_stage(preprocessed, training=False) | _given(context, tuple(context))
     compare(first)
     compare({"proposal_boxes_normalized": model.propose(first | _given(reference, _RPN)).boxes})
     boxes = reference["proposal_boxes_normalized"]

@@ -15,13 +15,14 @@ class Tally:
         self._raw: dict[str, ComparedTensor] = {}
         self._detections: dict[str, ComparedTensor] = {}
 
-    def add(self, raw: list[Stage], found: Paired) -> None:
-        """Count one image: its raw predictions and its paired detections."""
+    def add(self, raw: list[Stage], *found: Paired) -> None:
+        """Count one image: its raw predictions and its paired detections, of each run on it."""
         self._images += 1
-        self._replayed += found.replayed
-        self._pairs += found.count
+        self._replayed += any(one.replayed for one in found)
         _count(self._raw, raw)
-        _count(self._detections, found.stages)
+        for one in found:
+            self._pairs += one.count
+            _count(self._detections, one.stages)
 
     def passed(self, image_source: str) -> Proof:
         """The proof, of which no image failed."""

@@ -29,12 +29,13 @@ _ROUNDS = 5
 
 @dataclass(frozen=True)
 class Facts:
-    """What a config will be used with; None is unknown."""
+    """What a config will be used with; None is unknown. `tflite` says that TFLite models are asked for."""
 
     label_map: LabelMap | None = None
     label_map_path: str = "label map"
     data: DataFacts | None = None
     checkpoint: CheckpointFacts | None = None
+    tflite: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def check(
             checkpoint=facts.checkpoint,
             text_path=path,
             is_final=overrides is not None,
+            tflite=facts.tflite,
         )
         found = [_allowed(finding, allowed) for finding in validate(subject, text, path, history.given_line)]
         fixable = [finding for finding in found if finding.is_fixed]

@@ -20,6 +20,7 @@ class ConfigValidatorSpec(types.ComponentSpec):
         "data": ExecutionParameter(type=str),
         "checkpoint": ExecutionParameter(type=str),
         "allow": ExecutionParameter(type=str),
+        "tflite": ExecutionParameter(type=str),
         "fingerprint": ExecutionParameter(type=str),
     }
     INPUTS: dict[str, ChannelParameter] = {}
@@ -40,6 +41,7 @@ class ConfigValidator(base_component.BaseComponent):
         data: str,
         checkpoint: str,
         allow: str,
+        tflite: str,
         fingerprint: str,
     ) -> None:
         """Declares the node.
@@ -51,6 +53,7 @@ class ConfigValidator(base_component.BaseComponent):
           data: JSON of ExampleGen's options; the annotations are read, no image is opened.
           checkpoint: path of the TF1 model; its table of variables is read, and the config beside it.
           allow: JSON list of the codes to do nothing about.
+          tflite: JSON list of the TFLite models that the Trainer is to export.
           fingerprint: hash of the contents of all these; it makes TFX's cache see a change inside them.
         """
         super().__init__(
@@ -61,6 +64,7 @@ class ConfigValidator(base_component.BaseComponent):
                 data=data,
                 checkpoint=checkpoint,
                 allow=allow,
+                tflite=tflite,
                 fingerprint=fingerprint,
                 resolved_config=types.Channel(type=ResolvedConfig),
             )

@@ -40,6 +40,7 @@ class Executor(base_executor.BaseExecutor):
             data=facts_of(read_dataset(options), options.place("train"), options.fix_case),
             checkpoint=read_checkpoint_facts(Path(exec_properties["checkpoint"])),
             allow=json.loads(exec_properties["allow"]),
+            tflite=bool(json.loads(exec_properties["tflite"])),
         )
         for finding in resolved.findings:
             print(finding, flush=True)

@@ -45,6 +45,7 @@ def lint(
     examples: Path | None = None,
     fix_out: Path | None = None,
     allow: Iterable[str] = (),
+    tflite: bool = False,
 ) -> LintResult:
     """Checks a pipeline.config against what it will be used with.
 
@@ -55,6 +56,7 @@ def lint(
       examples: a data set that ExampleGen reads; its annotations are read, no image is opened.
       fix_out: where to write the config with the safe fixes made, if it can be read at all.
       allow: codes to do nothing about.
+      tflite: whether TFLite models are to be exported.
 
     A file that can't be read is a finding too; the rules then ask about the rest. Raises BadInput for a code
     in `allow` that is none, and if `fix_out` can't be written.
@@ -65,6 +67,7 @@ def lint(
         label_map_path=str(label_map or "label map"),
         data=_read(examples, read_data_facts, EXAMPLES_FAULT, faults),
         checkpoint=_read(checkpoint, read_checkpoint_facts, CHECKPOINT_FAULT, faults),
+        tflite=tflite,
     )
     try:
         checked = check(read_text(config_path, KIND), config_path, facts, allow=allow)

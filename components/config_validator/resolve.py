@@ -31,6 +31,7 @@ def resolve(
     data: DataFacts | None = None,
     checkpoint: CheckpointFacts | None = None,
     allow: Iterable[str] = (),
+    tflite: bool = False,
 ) -> Checked:
     """Writes the resolved config, label map, findings.json and changes.diff into the folder `out`.
 
@@ -38,7 +39,7 @@ def resolve(
     nothing is written.
     """
     classes = read_label_map(label_map)
-    facts = Facts(classes, str(label_map), data, checkpoint)
+    facts = Facts(classes, str(label_map), data, checkpoint, tflite)
     checked = check(read_text(pipeline_config, KIND), pipeline_config, facts, overrides, allow)
     refuse_errors(checked.findings, pipeline_config)
     write_text(checked.text, out / CONFIG_FILE)

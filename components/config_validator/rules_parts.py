@@ -72,8 +72,8 @@ def _faster_rcnn(subject: Subject) -> Iterator[Problem]:
             "error",
             "this is a Context R-CNN",
             f"{_MODEL}.context_config",
-            "it reads features of other images too, which no image here brings along",
-            "remove context_config, and convert the Faster R-CNN without its context",
+            "it learns from features of the camera's other images, which no stage here brings along",
+            "upcycle convert takes it as it is; to train, remove context_config: a Faster R-CNN is left",
         )
     if model.number_of_stages < 2:
         yield Problem(

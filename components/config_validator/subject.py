@@ -19,7 +19,7 @@ class Subject:
     """A config and everything that is known about what it will be used with; None is unknown.
 
     `config` is a TrainEvalPipelineConfig, `text_path` the file that it was read from. `is_final` says that
-    overrides are made: what isn't set now is never set.
+    overrides are made: what isn't set now is never set. `tflite` says that TFLite models are to be exported.
     """
 
     config: Any
@@ -29,6 +29,7 @@ class Subject:
     checkpoint: CheckpointFacts | None = None
     text_path: Path | None = None
     is_final: bool = False
+    tflite: bool = False
 
     @property
     def kind(self) -> str:

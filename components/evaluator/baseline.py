@@ -11,12 +11,21 @@ from detection.errors import BadInput
 
 @dataclass(frozen=True)
 class Reference:
-    """A model with its classes. `num_classes` counts where `label_map` is None."""
+    """A model with its classes. `num_classes` counts where `label_map` is None.
+
+    `place` is where it lies, of which `saved_model` may be a copy.
+    """
 
     title: str
     saved_model: Path
     label_map: LabelMap | None
     num_classes: int | None = None
+    place: str = ""
+
+    @property
+    def where(self) -> str:
+        """Where it lies, for people."""
+        return self.place or str(self.saved_model)
 
 
 def converted_tf1_model(converted: Path, label_map: Path | None, num_classes: int) -> Reference:
@@ -29,8 +38,8 @@ def converted_tf1_model(converted: Path, label_map: Path | None, num_classes: in
     )
 
 
-def published_version(directory: Path) -> Reference:
-    """A published version; raises BadInput if it is not there."""
+def published_version(directory: Path, place: str = "") -> Reference:
+    """A published version, or a copy of the one at `place`; raises BadInput if it is not there."""
     if not (directory / "saved_model.pb").is_file():
         raise BadInput(
             "the published version to compare with is not there",
@@ -41,6 +50,7 @@ def published_version(directory: Path) -> Reference:
         title=f"version {directory.name}",
         saved_model=directory,
         label_map=read_label_map(directory / "label_map.pbtxt"),
+        place=place,
     )
 
 

@@ -45,6 +45,7 @@ def compare(
     *,
     detector: str,
     lineage: Mapping[str, str],
+    published_place: str = "",
 ) -> Comparison:
     """Evaluate the new model and its baseline on the same images, and write the result to `out`.
 
@@ -57,6 +58,7 @@ def compare(
       out: an existing directory; gets metrics.json, report.html, and the smoke test for the Pusher.
       detector: the detector's name, for the report.
       lineage: facts for the report, title -> value.
+      published_place: where the published version lies, if `published` is a copy.
 
     Raises BadInput for a baseline that is not there, or options that don't fit the data, and Failed for
     examples that were lost or records of earlier nodes that can't be read.
@@ -64,7 +66,8 @@ def compare(
     records = read_records(run.quarantine, run.resolved_config, run.converted, run.model)
     labels = read_label_map(run.resolved_config / "label_map.pbtxt")
     require_known_classes(gate, labels)
-    models = _Models(run, options, published, tf1_label_map, records.conversion.num_classes_checkpoint)
+    tf1_classes = records.conversion.num_classes_checkpoint
+    models = _Models(run, options, published, published_place, tf1_label_map, tf1_classes)
     data = EvaluationData(run.eval_files, labels, records.statistics.splits["eval"].images_written)
 
     candidate = models.measure(models.candidate, data)
@@ -116,7 +119,7 @@ def compare(
     facts = {
         **lineage,
         "Started from": records.conversion.source,
-        "Baseline": str(models.baseline.saved_model),
+        "Baseline": models.baseline.where,
     }
     (out / METRICS_FILE).write_text(comparison.model_dump_json(indent=2) + "\n")
     (out / REPORT_FILE).write_text(render_report(detector, comparison, records, gallery, facts))
@@ -131,11 +134,12 @@ class _Models:
         run: RunDirectories,
         options: EvaluateOptions,
         published: Path | None,
+        published_place: str,
         tf1_label_map: Path | None,
         tf1_classes: int,
     ) -> None:
         self.tf1 = converted_tf1_model(run.converted, tf1_label_map, tf1_classes)
-        self.baseline = self.tf1 if published is None else published_version(published)
+        self.baseline = self.tf1 if published is None else published_version(published, published_place)
         self.candidate = Reference(
             "new model", run.model / "saved_model", read_label_map(run.model / "label_map.pbtxt")
         )
@@ -156,7 +160,7 @@ class _Models:
                 data,
                 model.label_map,
                 title=model.title,
-                saved_model=model.saved_model,
+                saved_model=model.where,
                 model_num_classes=model.num_classes,
                 operating_score=self._options.operating_score,
             )

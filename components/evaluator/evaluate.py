@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from components.evaluator.detections import ImageDetections
 from components.evaluator.detector import Detections, SavedDetector
 from components.evaluator.examples import EvalExample, read_examples
 from components.evaluator.masks import decode_masks, image_masks
-from components.evaluator.matching import ClassMatches, match
-from components.evaluator.metrics import coco_metrics, has_masks
+from components.evaluator.matching import Matches, match
+from components.evaluator.metrics import coco_metrics, has_masks, metrics_of
 from components.evaluator.progress import Progress
 from components.evaluator.results import ModelEvaluation
 from components.evaluator.slices import ImageFacts
@@ -51,7 +51,7 @@ class EvaluatedModel:
     evaluation: ModelEvaluation
     images: list[ImageDetections]
     facts: list[ImageFacts]
-    matches: Mapping[int, ClassMatches]
+    matches: Matches
 
 
 def evaluate(
@@ -60,7 +60,7 @@ def evaluate(
     model_label_map: LabelMap | None,
     *,
     title: str,
-    saved_model: Path,
+    saved_model: str | Path,
     model_num_classes: int | None = None,
     operating_score: float | None = None,
 ) -> EvaluatedModel:
@@ -71,7 +71,7 @@ def evaluate(
       data: the labelled images.
       model_label_map: the model's own classes, mapped to the data's by name; None if it has no label map.
       title: the model's name for people.
-      saved_model: where it was loaded from.
+      saved_model: where it lies, for the record.
       model_num_classes: number of classes of a model without a label map.
       operating_score: score from which a detection counts in use; None: that with the best F1.
 
@@ -90,7 +90,7 @@ def evaluate(
     evaluation = ModelEvaluation(
         title=title,
         saved_model=str(saved_model),
-        metrics=coco_metrics(images, data.label_map),
+        metrics=metrics_of(matches, images, data.label_map),
         masks=coco_metrics(images, data.label_map, "segm") if has_masks(images) else None,
         analysis=analyse(images, matches, data.label_map, operating_score),
         notes=mapping.notes,

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components.evaluator.compare import RunDirectories, compare
 from components.evaluator.options import EvaluateOptions, GateOptions
 from components.evaluator.results import REPORT_FILE, Verdict
+from components.pusher.versions import version_folder
 
 
 class Executor(base_executor.BaseExecutor):
@@ -27,6 +27,11 @@ class Executor(base_executor.BaseExecutor):
         exec_properties: dict[str, Any],
     ) -> None:
         """Write metrics.json and report.html, and set `blessed` to 1 or 0."""
+        # here, because planning imports this module and needs no TensorFlow
+        import tensorflow as tf
+
+        from components.evaluator.compare import RunDirectories, compare
+
         inputs = {
             key: Path(artifact_utils.get_single_instance(artifacts).uri)
             for key, artifacts in input_dict.items()
@@ -35,31 +40,33 @@ class Executor(base_executor.BaseExecutor):
         blessing = artifact_utils.get_single_instance(output_dict["blessing"])
         published = exec_properties["baseline"]
         tf1_label_map = exec_properties["baseline_label_map"]
-        comparison = compare(
-            RunDirectories(
-                eval_files=sorted((inputs["examples"] / "Split-eval").glob("*.tfrecord*")),
-                model=inputs["model"],
-                converted=inputs["converted_model"],
-                resolved_config=inputs["resolved_config"],
-                quarantine=inputs["quarantine"],
-            ),
-            GateOptions.model_validate_json(exec_properties["gate"]),
-            EvaluateOptions.model_validate_json(exec_properties["evaluate"]),
-            Path(published) if published else None,
-            Path(tf1_label_map) if tf1_label_map else None,
-            Path(evaluation.uri),
-            detector=self._detector(),
-            lineage={
-                "Run": os.environ.get("UPCYCLE_RUN_ID", ""),
-                "Evaluated": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-                "Examples": str(inputs["examples"]),
-                "Model": str(inputs["model"]),
-                "Converted model": str(inputs["converted_model"]),
-                "Resolved config": str(inputs["resolved_config"]),
-                "Code version": exec_properties.get("code_version", ""),
-                "TensorFlow": tf.__version__,
-            },
-        )
+        with version_folder(published) if published else nullcontext() as baseline:
+            comparison = compare(
+                RunDirectories(
+                    eval_files=sorted((inputs["examples"] / "Split-eval").glob("*.tfrecord*")),
+                    model=inputs["model"],
+                    converted=inputs["converted_model"],
+                    resolved_config=inputs["resolved_config"],
+                    quarantine=inputs["quarantine"],
+                ),
+                GateOptions.model_validate_json(exec_properties["gate"]),
+                EvaluateOptions.model_validate_json(exec_properties["evaluate"]),
+                baseline,
+                Path(tf1_label_map) if tf1_label_map else None,
+                Path(evaluation.uri),
+                detector=self._detector(),
+                lineage={
+                    "Run": os.environ.get("UPCYCLE_RUN_ID", ""),
+                    "Evaluated": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+                    "Examples": str(inputs["examples"]),
+                    "Model": str(inputs["model"]),
+                    "Converted model": str(inputs["converted_model"]),
+                    "Resolved config": str(inputs["resolved_config"]),
+                    "Code version": exec_properties.get("code_version", ""),
+                    "TensorFlow": tf.__version__,
+                },
+                published_place=published,
+            )
         model = artifact_utils.get_single_instance(input_dict["model"])
         bless(blessing, model, comparison.verdict, comparison.baseline.saved_model)
         for line in ["blessed" if comparison.verdict.blessed else "refused", *comparison.verdict.reasons]:

@@ -1,22 +1,41 @@
-"""Which detections are right, by COCO's rules, image by image: done once, summed up many times.
-
-faster-coco-eval keeps its matches to itself. These give the same average precision (tests hold it), and the
-bootstrap, precision and recall, and calibration need them.
-"""
+"""Which detections are right, by COCO's rules: found out once, summed up many times."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
 
 import numpy as np
+from faster_coco_eval.core import mask
 from numpy.typing import NDArray
 
-from components.evaluator.detections import ImageDetections, overlaps
+from components.evaluator.detections import ImageDetections, RleMask
+from components.evaluator.flat_images import (
+    FlatImages,
+    Overlap,
+    box_overlaps,
+    flatten,
+    groups_by_class,
+    near_pairs,
+)
+from components.evaluator.greedy import Rules, Taken, take_objects
 
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+Kind = Literal["bbox", "segm"]
+Size = Literal["all", "small", "medium", "large"]
+Indices = NDArray[np.int64]
+Areas = tuple[NDArray[np.float64], NDArray[np.float64]]  # square pixels of objects and of detections
 _MOST_DETECTIONS = 100
-_LIMITS = np.minimum(IOU_THRESHOLDS, 1 - 1e-10)[:, None]
+_LIMITS = np.minimum(IOU_THRESHOLDS, 1 - 1e-10)
+# square pixels, both ends included
+_AREAS: dict[Size, tuple[float, float]] = {
+    "all": (0.0, 1e10),
+    "small": (0.0, 32.0**2),
+    "medium": (32.0**2, 96.0**2),
+    "large": (96.0**2, 1e10),
+}
 
 
 @dataclass(frozen=True)
@@ -51,59 +70,103 @@ class ClassMatches:
         )
 
 
-def match(images: Sequence[ImageDetections], class_ids: Iterable[int]) -> dict[int, ClassMatches]:
+class Matches(Mapping[int, ClassMatches]):
+    """The matches of each class; `of_size` has those of small, medium and large objects."""
+
+    def __init__(self, flat: FlatImages, areas: Areas, taken: Taken, members: dict[int, Indices]) -> None:
+        """Keep what `match` found: square pixels of objects and detections, and each class's detections."""
+        self._flat, self._areas, self._taken, self._members = flat, areas, taken, members
+        self._row = np.full(len(flat.scores), -1)
+        self._row[taken.detection] = np.arange(len(taken.detection))
+        self._of_all = {class_id: self.of_size(class_id, "all") for class_id in members}
+
+    def __getitem__(self, class_id: int) -> ClassMatches:
+        return self._of_all[class_id]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._of_all)
+
+    def __len__(self) -> int:
+        return len(self._of_all)
+
+    def of_size(self, class_id: int, size: Size) -> ClassMatches:
+        """Matches of a class where objects of other sizes are ignored, as in COCO.
+
+        So are detections that lie on such an object, or on none and have another size themselves.
+        """
+        outside_objects, outside_detections = (_outside(areas, size) for areas in self._areas)
+        passed_over = self._flat.crowd | outside_objects
+        members = self._members[class_id]
+        ignored = np.repeat(outside_detections[members][:, None], len(_LIMITS), axis=1)
+        right = np.zeros_like(ignored)
+        rows = self._row[members]
+        near = np.flatnonzero(rows >= 0)
+        start = list(_AREAS).index(size) * len(_LIMITS)
+        objects = self._taken.object[rows[near], start : start + len(_LIMITS)]
+        none = objects < 0
+        right[near] = ~none & ~passed_over[objects]
+        ignored[near] = np.where(none, ignored[near], passed_over[objects])
+        there = (self._flat.objects.classes == class_id) & ~passed_over
+        return ClassMatches(
+            self._flat.detections.image[members],
+            self._flat.scores[members],
+            np.ascontiguousarray(right.T),
+            np.ascontiguousarray(ignored.T),
+            np.bincount(self._flat.objects.image[there], minlength=self._flat.count),
+        )
+
+
+def match(images: Sequence[ImageDetections], class_ids: Iterable[int], kind: Kind = "bbox") -> Matches:
     """Match the detections of each class to its objects.
 
     As in COCO: by falling score, at most 100 detections of a class in an image, each takes the free object
     with the highest IoU; at any IoU threshold, an object is found once.
+
+    Args:
+      images: groundtruth and detections.
+      class_ids: the classes.
+      kind: whether boxes are compared, or masks (segm), which every image must then have.
     """
-    parts: dict[int, list[tuple[NDArray, NDArray, NDArray, NDArray]]] = {one: [] for one in class_ids}
-    counts = {one: np.zeros(len(images), np.int64) for one in parts}
-    for index, image in enumerate(images):
-        order = np.argsort(-image.detection_scores, kind="stable")
-        iou = overlaps(image, order)
-        scores, classes = image.detection_scores[order].astype(np.float64), image.detection_classes[order]
-        for class_id in np.unique(image.groundtruth_classes[~image.crowd]).tolist():
-            if class_id in counts:
-                mine = (image.groundtruth_classes == class_id) & ~image.crowd
-                counts[class_id][index] = mine.sum()
-        for class_id in np.unique(classes).tolist():
-            if class_id not in parts:
-                continue
-            found = np.flatnonzero(classes == class_id)[:_MOST_DETECTIONS]
-            there = image.groundtruth_classes == class_id
-            right, ignored = _match(iou[np.ix_(found, there)], image.crowd[there])
-            parts[class_id].append((np.full(len(found), index), scores[found], right, ignored))
-    return {class_id: _join(parts[class_id], counts[class_id]) for class_id in parts}
+    flat = flatten(images)
+    groups = groups_by_class(flat)
+    everything = np.arange(len(flat.scores))
+    counted = np.flatnonzero(flat.turns(groups[0], everything) < _MOST_DETECTIONS)
+    areas, overlap = _of_masks(images) if kind == "segm" else _of_boxes(flat)
+    pairs = near_pairs(flat, groups, counted, overlap)
+    near = np.unique(pairs.detection)
+    turns = flat.turns(groups[0], near)[np.searchsorted(near, pairs.detection)]
+    ignored = [np.tile((flat.crowd | _outside(areas[0], size))[:, None], len(_LIMITS)) for size in _AREAS]
+    rules = Rules(np.tile(_LIMITS, len(_AREAS)), np.concatenate(ignored, axis=1), flat.crowd)
+    members = {one: counted[flat.detections.classes[counted] == one] for one in class_ids}
+    by_score = {one: some[np.argsort(-flat.scores[some], kind="stable")] for one, some in members.items()}
+    return Matches(flat, areas, take_objects(pairs, turns, rules), by_score)
 
 
-def _match(iou: NDArray[np.float64], crowd: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Right and ignored, bool [10, detections], of IoU [detections by falling score, objects]."""
-    detections, objects = iou.shape
-    right = np.zeros((len(_LIMITS), detections), bool)
-    ignored = np.zeros_like(right)
-    if not objects:
-        return right, ignored
-    free = np.repeat(~crowd[None], len(_LIMITS), axis=0)
-    rows = np.arange(len(_LIMITS))
-    for index in np.flatnonzero((iou >= _LIMITS[0]).any(axis=1)):
-        near = iou[index] >= _LIMITS  # [10, objects]
-        values = np.where(near & free, iou[index], -1.0)
-        best = objects - 1 - values[:, ::-1].argmax(axis=1)  # of equal ones the last, as in COCO
-        taken = values[rows, best] >= 0
-        right[:, index] = taken
-        free[rows[taken], best[taken]] = False
-        ignored[:, index] = ~taken & (near & crowd).any(axis=1)
-    return right, ignored
+def _outside(areas: NDArray[np.float64], size: Size) -> NDArray[np.bool_]:
+    least, most = _AREAS[size]
+    return (areas < least) | (areas > most)
 
 
-def _join(
-    parts: list[tuple[NDArray, NDArray, NDArray, NDArray]], groundtruth: NDArray[np.int64]
-) -> ClassMatches:
-    empty = np.zeros((len(_LIMITS), 0), bool)
-    image = np.concatenate([np.zeros(0, np.int64), *(part[0] for part in parts)])
-    scores = np.concatenate([np.zeros(0), *(part[1] for part in parts)])
-    right = np.concatenate([empty, *(part[2] for part in parts)], axis=1)
-    ignored = np.concatenate([empty, *(part[3] for part in parts)], axis=1)
-    order = np.argsort(-scores, kind="stable")
-    return ClassMatches(image[order], scores[order], right[:, order], ignored[:, order], groundtruth)
+def _of_boxes(flat: FlatImages) -> tuple[Areas, Overlap]:
+    return (flat.objects.area, flat.detections.area), box_overlaps
+
+
+def _of_masks(images: Sequence[ImageDetections]) -> tuple[Areas, Overlap]:
+    objects = [one for image in images for one in image.groundtruth_masks or ()]
+    detections = [one for image in images for one in image.detection_masks or ()]
+
+    def overlap(flat: FlatImages, found: Indices, there: Indices) -> NDArray[np.float64]:
+        """Of pairs that stand by detection."""
+        iou = np.zeros(len(found))
+        edges = [*np.flatnonzero(np.diff(found, prepend=-1)).tolist(), len(found)]
+        for start, stop in pairwise(edges):
+            theirs = there[start:stop].tolist()
+            crowd = flat.crowd[theirs].astype(int).tolist()
+            iou[start:stop] = mask.iou([detections[found[start]]], [objects[one] for one in theirs], crowd)[0]
+        return iou
+
+    return (_mask_areas(objects), _mask_areas(detections)), overlap
+
+
+def _mask_areas(masks: list[RleMask]) -> NDArray[np.float64]:
+    return np.array(mask.area(masks) if masks else [], np.float64)

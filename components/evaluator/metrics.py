@@ -1,22 +1,26 @@
-"""COCO detection metrics from arrays, computed by faster-coco-eval."""
+"""COCO detection metrics from arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
-from faster_coco_eval.core.faster_eval_api import COCOeval_faster
 from numpy.typing import NDArray
 
-from components.evaluator.coco_dataset import Kind, as_coco
+from components.evaluator.average_precision import RECALLS, precision_at_recalls
 from components.evaluator.detections import ImageDetections
+from components.evaluator.flat_images import count_up
+from components.evaluator.matching import IOU_THRESHOLDS, ClassMatches, Kind, Matches, Size, match
 from components.evaluator.results import ClassMetrics, Metrics
 from detection.config.label_map import LabelMap
 
-__all__ = ["ImageDetections", "coco_metrics", "has_masks"]
+__all__ = ["ImageDetections", "coco_metrics", "has_masks", "metrics_of"]
 
-_SIZES = ("small", "medium", "large")  # COCO's area ranges: under 32^2, 96^2 pixels, and above
+_SIZES: tuple[Size, ...] = get_args(Size)
 _MOST_DETECTIONS = (1, 10, 100)
+_AT_50, _AT_75 = [0], [5]  # of IOU_THRESHOLDS
 
 
 def coco_metrics(images: Sequence[ImageDetections], label_map: LabelMap, kind: Kind = "bbox") -> Metrics:
@@ -31,28 +35,29 @@ def coco_metrics(images: Sequence[ImageDetections], label_map: LabelMap, kind: K
       label_map: the classes.
       kind: whether boxes are compared, or masks (segm), which every image must then have.
     """
-    evaluation = COCOeval_faster(*as_coco(images, label_map, kind), iouType=kind)
-    evaluation.params.maxDets = list(_MOST_DETECTIONS)
-    evaluation.evaluate()
-    evaluation.accumulate()
-    # [IoU thresholds, recall thresholds, classes, areas, max detections]; -1 where there is no ground truth
-    precision = np.asarray(evaluation.eval["precision"])[..., -1]
-    all_recalls = np.asarray(evaluation.eval["recall"])
-    recall = all_recalls[..., -1]
-    iou = np.asarray(evaluation.params.iouThrs)
-    at_50, at_75 = np.isclose(iou, 0.5), np.isclose(iou, 0.75)
-    counted = [image.groundtruth_classes[~image.crowd] for image in images]
+    return metrics_of(match(images, [item.id for item in label_map.items], kind), images, label_map)
+
+
+def metrics_of(matches: Matches, images: Sequence[ImageDetections], label_map: LabelMap) -> Metrics:
+    """The same from the matches of `images`, for each class of `label_map`."""
+    items = sorted(label_map.items)  # by id, as in COCO
+    tables = [_tables(matches, item.id) for item in items]
+    precision = np.stack([one.precision for one in tables], axis=2)
+    recall = np.stack([one.recall for one in tables], axis=1)
+    few = np.stack([one.recall_of_few for one in tables], axis=1)
+    counted = [one.groundtruth_classes[~one.crowd] for one in images]
     boxes = np.concatenate([np.zeros(0, np.int64), *counted])
-    items = sorted(label_map.items)  # by id, like the evaluation's classes
     by_class = {
         item.name: ClassMetrics(
             display_name=item.display_name,
             groundtruth_boxes=int(np.sum(boxes == item.id)),
             mAP=_mean(precision[:, :, index, 0]),
-            mAP_50=_mean(precision[at_50, :, index, 0]),
-            mAP_75=_mean(precision[at_75, :, index, 0]),
-            recall_50=_mean(recall[at_50, index, 0]),
-            by_size={size: _mean(precision[:, :, index, area]) for area, size in enumerate(_SIZES, start=1)},
+            mAP_50=_mean(precision[_AT_50, :, index, 0]),
+            mAP_75=_mean(precision[_AT_75, :, index, 0]),
+            recall_50=_mean(recall[_AT_50, index, 0]),
+            by_size={
+                size: _mean(precision[:, :, index, area]) for area, size in enumerate(_SIZES) if size != "all"
+            },
         )
         for index, item in enumerate(items)
     }
@@ -60,15 +65,15 @@ def coco_metrics(images: Sequence[ImageDetections], label_map: LabelMap, kind: K
         images=len(images),
         groundtruth_boxes=int(np.isin(boxes, [item.id for item in items]).sum()),
         mAP=_mean(precision[:, :, :, 0]),
-        mAP_50=_mean(precision[at_50, :, :, 0]),
-        mAP_75=_mean(precision[at_75, :, :, 0]),
-        recall_50=_mean(recall[at_50, :, 0]),
+        mAP_50=_mean(precision[_AT_50, :, :, 0]),
+        mAP_75=_mean(precision[_AT_75, :, :, 0]),
+        recall_50=_mean(recall[_AT_50, :, 0]),
         by_class=by_class,
-        by_size={size: _mean(precision[:, :, :, area]) for area, size in enumerate(_SIZES, start=1)},
-        average_recall={
-            str(most): _mean(all_recalls[:, :, 0, index]) for index, most in enumerate(_MOST_DETECTIONS)
+        by_size={size: _mean(precision[:, :, :, area]) for area, size in enumerate(_SIZES) if size != "all"},
+        average_recall={str(most): _mean(few[..., index]) for index, most in enumerate(_MOST_DETECTIONS)},
+        average_recall_by_size={
+            size: _mean(recall[:, :, area]) for area, size in enumerate(_SIZES) if size != "all"
         },
-        average_recall_by_size={size: _mean(recall[:, :, area]) for area, size in enumerate(_SIZES, start=1)},
     )
 
 
@@ -77,6 +82,47 @@ def has_masks(images: Sequence[ImageDetections]) -> bool:
     return bool(images) and all(
         one.groundtruth_masks is not None and one.detection_masks is not None for one in images
     )
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """What COCO accumulates for one class; -1 where there is no groundtruth.
+
+    `precision` is [IoU thresholds, recall thresholds, sizes], `recall` [IoU thresholds, sizes], and
+    `recall_of_few` [IoU thresholds, numbers of detections].
+    """
+
+    precision: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    recall_of_few: NDArray[np.float64]
+
+
+def _tables(matches: Matches, class_id: int) -> _Tables:
+    thresholds = len(IOU_THRESHOLDS)
+    precision = np.full((thresholds, len(RECALLS), len(_SIZES)), -1.0)
+    recall = np.full((thresholds, len(_SIZES)), -1.0)
+    recall_of_few = np.full((thresholds, len(_MOST_DETECTIONS)), -1.0)
+    for area, size in enumerate(_SIZES):
+        mine = matches.of_size(class_id, size)
+        positives = mine.groundtruth.sum()
+        if not positives:
+            continue
+        recall[:, area] = mine.right.sum(axis=1) / positives
+        for threshold in range(thresholds):
+            precision[threshold, :, area] = precision_at_recalls(mine, threshold)
+        if size == "all":
+            places = _places(mine)
+            for index, most in enumerate(_MOST_DETECTIONS):
+                recall_of_few[:, index] = (mine.right & (places < most)).sum(axis=1) / positives
+    return _Tables(precision, recall, recall_of_few)
+
+
+def _places(matches: ClassMatches) -> NDArray[np.int64]:
+    """The place of each detection by falling score among those of its image, from 0."""
+    order = np.argsort(matches.image, kind="stable")
+    places = np.empty(len(order), np.int64)
+    places[order] = count_up(matches.image[order])
+    return places
 
 
 def _mean(values: NDArray[np.float64]) -> float | None:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from components.evaluator.confusion import pair
 from components.evaluator.detections import ImageDetections
+from components.evaluator.flat_images import FlatBoxes
 
 
 @dataclass(frozen=True)
@@ -21,29 +23,32 @@ class Mistake:
 
 def worst_false_positives(images: Sequence[ImageDetections], score: float, count: int) -> list[Mistake]:
     """The wrong detections with the highest scores, one an image: of nothing, or of another class."""
-    ranked = []
-    for number, image in enumerate(images):
-        found, objects = pair(image, score)
-        wrong = [
-            (float(image.detection_scores[index]), int(index))
-            for index, target in zip(found, objects, strict=True)
-            if target < 0 or image.groundtruth_classes[target] != image.detection_classes[index]
-        ]
-        if wrong:
-            ranked.append((*max(wrong, key=lambda one: (one[0], -one[1])), number))
-    ranked.sort(key=lambda one: (-one[0], one[2]))
-    return [Mistake(number, index) for _, index, number in ranked[:count]]
+    pairs = pair(images, score)
+    truth = np.append(pairs.flat.objects.classes, -1)  # -1, of nothing, is the last one
+    found = pairs.flat.detections
+    wrong = pairs.detection[truth[pairs.object] != found.classes[pairs.detection]]
+    return _worst(found, wrong, pairs.flat.scores[wrong], count)
 
 
 def worst_misses(images: Sequence[ImageDetections], score: float, count: int) -> list[Mistake]:
     """The largest objects (by their share of the image) that were not found, one an image."""
-    ranked = []
-    for number, image in enumerate(images):
-        _, objects = pair(image, score)
-        missed = np.setdiff1d(np.flatnonzero(~image.crowd), objects)
-        sides = image.groundtruth_boxes[missed]
-        areas = (sides[:, 2:] - sides[:, :2]).prod(axis=1)
-        if len(missed):
-            ranked.append((float(areas.max()), int(missed[areas.argmax()]), number))
-    ranked.sort(key=lambda one: (-one[0], one[2]))
-    return [Mistake(number, index) for _, index, number in ranked[:count]]
+    pairs = pair(images, score)
+    sides = np.concatenate([one.groundtruth_boxes for one in images] or [np.zeros((0, 4), np.float32)])
+    shares = (sides[:, 2:] - sides[:, :2]).prod(axis=1)
+    return _worst(pairs.flat.objects, pairs.missed, shares[pairs.missed], count)
+
+
+def _worst(
+    boxes: FlatBoxes, chosen: NDArray[np.int64], badness: NDArray[np.floating], count: int
+) -> list[Mistake]:
+    """The worst of each image among `chosen`, which rise; of equal ones the first."""
+    order = np.lexsort((chosen, -badness))
+    worst, image = chosen[order], boxes.image[chosen[order]]
+    first = np.sort(np.unique(image, return_index=True)[1])
+    # images with equal ones by number
+    ranked = first[np.lexsort((image[first], -badness[order][first]))][:count]
+    starts = np.searchsorted(boxes.image, image[ranked])
+    return [
+        Mistake(int(one), int(index - start))
+        for one, index, start in zip(image[ranked], worst[ranked], starts, strict=True)
+    ]

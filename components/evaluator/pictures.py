@@ -1,4 +1,4 @@
-"""Sample pictures of the report: boxes laid over thumbnails, chosen from the best result to the worst."""
+"""Sample pictures of the report, from the best result to the worst: thumbnails under boxes and masks."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from components.evaluator.detections import MATCHED_IOU, ImageDetections, overlaps
+from components.evaluator.detections import MATCHED_IOU, ImageDetections, RleMask, overlaps
+from components.evaluator.mask_paths import mask_path
 
 WIDTH_PX = 480
 
 
 @dataclass(frozen=True)
 class DrawnBox:
-    """A box in pixels of the thumbnail, its label, and a colour's number."""
+    """A box in pixels of the thumbnail, its label, a colour's number, and its mask as an SVG path, or ""."""
 
     x: float
     y: float
@@ -26,6 +27,7 @@ class DrawnBox:
     height: float
     label: str
     color: int
+    mask: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def make_picture(
     """Scale `pixels` (uint8 [height, width, 3]) to a thumbnail; place boxes with at least `score` on it."""
     width = min(WIDTH_PX, image.width)
     height = max(1, round(image.height * width / image.width))
-    shown = image.detection_scores >= np.float32(score)
+    shown = np.flatnonzero(image.detection_scores >= np.float32(score))
     found, wrong = _count(image, score)
     truth_labels = [class_names[int(one)] for one in image.groundtruth_classes]
     labels = [
@@ -75,8 +77,20 @@ def make_picture(
         data_uri=_jpeg_uri(pixels, (width, height)),
         width=width,
         height=height,
-        truth=_drawn(image.groundtruth_boxes, truth_labels, image.groundtruth_classes, width, height),
-        predicted=_drawn(image.detection_boxes[shown], labels, image.detection_classes[shown], width, height),
+        truth=_drawn(
+            image.groundtruth_boxes,
+            truth_labels,
+            image.groundtruth_classes,
+            image.groundtruth_masks or (),
+            (width, height),
+        ),
+        predicted=_drawn(
+            image.detection_boxes[shown],
+            labels,
+            image.detection_classes[shown],
+            [image.detection_masks[index] for index in shown.tolist()] if image.detection_masks else (),
+            (width, height),
+        ),
         objects=int((~image.crowd).sum()),
         found=found,
         wrong=wrong,
@@ -84,14 +98,28 @@ def make_picture(
 
 
 def _drawn(
-    boxes: NDArray[np.float32], labels: list[str], classes: NDArray[np.int64], width: int, height: int
+    boxes: NDArray[np.float32],
+    labels: list[str],
+    classes: NDArray[np.int64],
+    masks: Sequence[RleMask],
+    size: tuple[int, int],
 ) -> list[DrawnBox]:
+    width, height = size
     scaled = np.clip(boxes, 0, 1) * np.array([height, width, height, width])
+    paths = [mask_path(mask, width, height) for mask in masks] or [""] * len(labels)
     return [
         DrawnBox(
-            round(xmin, 1), round(ymin, 1), round(xmax - xmin, 1), round(ymax - ymin, 1), label, int(one)
+            round(xmin, 1),
+            round(ymin, 1),
+            round(xmax - xmin, 1),
+            round(ymax - ymin, 1),
+            label,
+            int(one),
+            path,
         )
-        for (ymin, xmin, ymax, xmax), label, one in zip(scaled.tolist(), labels, classes, strict=True)
+        for (ymin, xmin, ymax, xmax), label, one, path in zip(
+            scaled.tolist(), labels, classes, paths, strict=True
+        )
     ]
 
 

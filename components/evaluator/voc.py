@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from components.evaluator.detections import MATCHED_IOU, ImageDetections, overlaps
+from components.evaluator.detections import ImageDetections
+from components.evaluator.flat_images import FlatImages, box_overlaps, flatten, groups_by_class, near_pairs
 from components.evaluator.results import VocMetrics
 from detection.config.label_map import LabelMap
 
@@ -24,7 +26,9 @@ def voc_metrics(images: Sequence[ImageDetections], label_map: LabelMap) -> dict[
     right, later ones are wrong. An object that is difficult, or a crowd, need not be found, and detections
     of it are ignored. All detections count, not 100. Boxes are areas: no pixel is added to their sides.
     """
-    curves = {item.name: _curve(images, item.id) for item in label_map.items}
+    flat = flatten(images)
+    judged = _judge(flat)
+    curves = {item.name: _curve(flat, judged, item.id) for item in label_map.items}
     return {2007: _average(curves, _eleven_points), 2012: _average(curves, _area)}
 
 
@@ -34,45 +38,44 @@ def _average(curves: Mapping[str, Curve | None], average_of: Callable[[Values, V
     return VocMetrics(mean=sum(measured) / len(measured) if measured else None, by_class=by_class)
 
 
-def _curve(images: Sequence[ImageDetections], class_id: int) -> Curve | None:
+@dataclass(frozen=True)
+class _Judged:
+    """All detections by falling score: flat indices, and bool [n] whether each is right, and counted."""
+
+    order: NDArray[np.int64]
+    right: NDArray[np.bool_]
+    counted: NDArray[np.bool_]
+
+
+def _judge(flat: FlatImages) -> _Judged:
+    order = np.argsort(-flat.scores, kind="stable")
+    belongs_to = _nearest_objects(flat)[order]
+    on_object = belongs_to >= 0
+    need_not = np.append(flat.difficult | flat.crowd, False)[belongs_to]  # -1, of none, is the last one
+    first = np.zeros(len(order), bool)
+    first[np.unique(belongs_to, return_index=True)[1]] = True  # of the detections of an object
+    return _Judged(order, first & on_object & ~need_not, ~need_not)
+
+
+def _nearest_objects(flat: FlatImages) -> NDArray[np.int64]:
+    """The object [detections] of its class with which each has the highest IoU, -1 if that is below 0.5."""
+    pairs = near_pairs(flat, groups_by_class(flat), np.arange(len(flat.scores)), box_overlaps)
+    # of objects with equal IoU the first
+    order = np.lexsort((pairs.object, -pairs.iou, pairs.detection))
+    detections, best = np.unique(pairs.detection[order], return_index=True)
+    nearest = np.full(len(flat.scores), -1)
+    nearest[detections] = pairs.object[order][best]
+    return nearest
+
+
+def _curve(flat: FlatImages, judged: _Judged, class_id: int) -> Curve | None:
     """Recall and precision after each detection by falling score; None without an object to be found."""
-    scores: list[NDArray[np.float32]] = []
-    right: list[NDArray[np.bool_]] = []
-    counted: list[NDArray[np.bool_]] = []
-    positives = 0
-    for image in images:
-        there = image.groundtruth_classes == class_id
-        easy = ~(image.difficult | image.crowd)[there]
-        positives += int(easy.sum())
-        found = np.flatnonzero(image.detection_classes == class_id)
-        found = found[np.argsort(-image.detection_scores[found], kind="stable")]
-        hits, counts = _judge(overlaps(image, found)[:, there], easy)
-        scores.append(image.detection_scores[found])
-        right.append(hits)
-        counted.append(counts)
+    positives = int(((flat.objects.classes == class_id) & ~flat.difficult & ~flat.crowd).sum())
     if not positives:
         return None
-    order = np.argsort(-np.concatenate(scores), kind="stable")
-    hit, all_counted = np.concatenate(right)[order], np.concatenate(counted)[order]
-    found_so_far = np.cumsum(hit[all_counted])
+    counted = judged.counted & (flat.detections.classes[judged.order] == class_id)
+    found_so_far = np.cumsum(judged.right[counted])
     return found_so_far / positives, found_so_far / np.arange(1, len(found_so_far) + 1)
-
-
-def _judge(iou: NDArray[np.float64], easy: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Right and counted, bool [detections], of IoU [detections by falling score, objects]."""
-    right, counted = np.zeros(len(iou), bool), np.ones(len(iou), bool)
-    if not iou.shape[1]:
-        return right, counted
-    taken: set[int] = set()
-    for index, best in enumerate(iou.argmax(axis=1).tolist()):
-        if iou[index, best] < MATCHED_IOU:
-            continue
-        if not easy[best]:
-            counted[index] = False
-        elif best not in taken:
-            right[index] = True
-            taken.add(best)
-    return right, counted
 
 
 def _eleven_points(recall: Values, precision: Values) -> float:

@@ -1,7 +1,8 @@
-"""Files on this machine, in gs:// and in s3://. Beam is imported only for the latter two."""
+"""Files on this machine, in gs:// and in s3://. Beam lists the latter two, and is imported only for them."""
 
 from __future__ import annotations
 
+import glob
 import os
 import posixpath
 import tempfile
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, BinaryIO, TypeVar, cast
 
+from components.example_gen import objects
 from detection.errors import BadInput
 
 Result = TypeVar("Result")
@@ -43,6 +45,8 @@ def open_binary(path: str) -> BinaryIO:
     """The file as it is, not unpacked, open for reading. Raises OSError."""
     if not is_remote(path):
         return open(path, "rb")
+    if objects.is_object(path):
+        return objects.open_object(path)
     from apache_beam.io.filesystem import CompressionTypes
 
     raw = CompressionTypes.UNCOMPRESSED
@@ -51,6 +55,8 @@ def open_binary(path: str) -> BinaryIO:
 
 def read_bytes(path: str) -> bytes:
     """All of a file. Raises OSError."""
+    if objects.is_object(path):
+        return objects.read_object(path)
     with open_binary(path) as stream:
         return stream.read()
 
@@ -59,15 +65,18 @@ def size(path: str) -> int:
     """A file's size in bytes. Raises OSError."""
     if not is_remote(path):
         return os.stat(path).st_size
-    return int(_remote(path, lambda systems: systems.match([path])[0].metadata_list[0].size_in_bytes))
+    if objects.is_object(path):
+        return objects.object_size(path)
+    return int(_remote(path, lambda systems: systems.get_filesystem(path).size(path)))
 
 
 def is_file(path: str) -> bool:
     """Whether there is a file of this path; False where it can't be seen."""
     if not is_remote(path):
         return os.path.isfile(path)
-    found = _remote(path, lambda systems: systems.match([path])[0].metadata_list)
-    return any(entry.path == path for entry in found)  # a pattern finds others
+    if objects.is_object(path):
+        return objects.is_there(path)
+    return bool(_remote(path, lambda systems: systems.exists(path)))
 
 
 def files_below(folder: str) -> list[str]:
@@ -77,7 +86,7 @@ def files_below(folder: str) -> list[str]:
     """
     if is_remote(folder):
         start = folder.rstrip("/") + "/"
-        found = _remote(folder, lambda systems: systems.match([start + "**"])[0].metadata_list)
+        found = _remote(folder, lambda systems: systems.match([glob.escape(start) + "**"])[0].metadata_list)
         names = [entry.path[len(start) :] for entry in found]
         return sorted(n for n in names if n and not n.endswith("/") and not any(map(_hidden, n.split("/"))))
     files: list[str] = []
@@ -116,8 +125,11 @@ def stamps(path: str) -> dict[str, str]:
     """For a remote file, folder or pattern: each file and its size and time of change, from one listing."""
 
     def listed(systems: Any) -> list[Any]:
-        found = systems.match([path])[0].metadata_list
-        return found or systems.match([path.rstrip("/") + "/**"])[0].metadata_list
+        exact = glob.escape(path.rstrip("/"))
+        for pattern in (exact, path, exact + "/**"):
+            if found := systems.match([pattern])[0].metadata_list:
+                return list(found)
+        return []
 
     files = _remote(path, listed)
     return {f.path: f"{f.size_in_bytes} {f.last_updated_in_seconds}" for f in files}
@@ -126,9 +138,11 @@ def stamps(path: str) -> dict[str, str]:
 def read_range(path: str, offset: int, length: int, compressed: bool) -> bytes:
     """`length` bytes from `offset` (of what a gzip file unpacks to). Raises OSError if they aren't there.
 
-    The last remote or gzip file stays open in each thread, the latter unpacked.
+    The last gzip file stays open in each thread, unpacked.
     """
-    if compressed or is_remote(path):
+    if objects.is_object(path) and not compressed:
+        data = objects.read_piece(path, offset, length)
+    elif compressed or is_remote(path):
         stream = _kept_open(path, compressed)
         stream.seek(offset)
         data = stream.read(length)
@@ -183,21 +197,37 @@ def _hidden(name: str) -> bool:
     return name.startswith(".") or name == "__MACOSX"
 
 
-def _remote(path: str, ask: Callable[[Any], Result]) -> Result:
-    """Asks Beam's file systems; what they raise becomes OSError, or BadInput without the right package."""
+def beam_file_systems() -> Any:
+    """Beam's FileSystems. Without a pipeline they have no options, and S3's needs some."""
     from apache_beam.io.filesystems import FileSystems
+    from apache_beam.options.pipeline_options import PipelineOptions
 
+    if FileSystems._pipeline_options is None:  # a pipeline's may name an endpoint
+        FileSystems.set_options(PipelineOptions([]))
+    return FileSystems
+
+
+def _remote(path: str, ask: Callable[[Any], Result]) -> Result:
+    """Asks Beam's file systems.
+
+    What they raise becomes OSError. Before, raises BadInput without the right package, bucket or rights, and
+    Failed for a store that doesn't answer.
+    """
+    systems = beam_file_systems()
+    scheme, _, rest = path.partition("://")
     try:
-        FileSystems.get_filesystem(path)
+        systems.get_filesystem(path)
     except ValueError as error:
-        extra = {"gs": "gcp", "s3": "aws"}.get(path.split("://")[0])
+        extra = {"gs": "gcp", "s3": "aws"}.get(scheme)
         raise BadInput(
             "there is no way to reach this address",
             path,
-            f"pip install 'apache-beam[{extra}]'" if extra else "use a local path, gs:// or s3://",
+            f"pip install 'upcycle[{extra}]'" if extra else "use a local path, gs:// or s3://",
         ) from error
+    if objects.is_object(path):  # Beam tries for ten minutes to reach S3 without credentials
+        objects.check_bucket(f"{scheme}://{rest.partition('/')[0]}")
     try:
-        return ask(FileSystems)
+        return ask(systems)
     except OSError:
         raise
     except Exception as error:  # the clients of the clouds have types of their own, for rights above all

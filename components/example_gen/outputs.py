@@ -9,9 +9,8 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from components.example_gen.file_systems import is_remote
+from components.example_gen.file_systems import beam_file_systems, is_remote
 
 
 def join(folder: str, name: str) -> str:
@@ -57,7 +56,7 @@ def remove_folder(path: str) -> None:
     if not is_remote(path):
         shutil.rmtree(path, ignore_errors=True)
         return
-    systems = _file_systems()
+    systems = beam_file_systems()
     found = systems.match([join(path, "**")])[0].metadata_list
     if found:
         systems.delete([entry.path for entry in found])
@@ -74,17 +73,11 @@ def files_in(path: str, prefix: str, suffix: str) -> list[str]:
     """Files directly below `path` whose names begin and end so, sorted."""
     if not is_remote(path):
         return sorted(join(path, entry.name) for entry in Path(path).glob(f"{prefix}*{suffix}"))
-    found = _file_systems().match([join(path, f"{prefix}*{suffix}")])[0].metadata_list
+    found = beam_file_systems().match([join(path, f"{prefix}*{suffix}")])[0].metadata_list
     return sorted(entry.path for entry in found)
 
 
 def _upload(source: str, path: str) -> None:
     # An object appears in its bucket when it is closed, whole.
-    with open(source, "rb") as filled, _file_systems().create(path) as stream:
+    with open(source, "rb") as filled, beam_file_systems().create(path) as stream:
         shutil.copyfileobj(filled, stream, 1 << 20)
-
-
-def _file_systems() -> Any:
-    from apache_beam.io.filesystems import FileSystems
-
-    return FileSystems

@@ -50,7 +50,7 @@ class Pusher(base_component.BaseComponent):
           model: the Trainer's DetectorModel.
           blessing: the Evaluator's ModelBlessing.
           evaluation: the Evaluator's Evaluation; its metrics go into the manifest.
-          destination: the serving directory.
+          destination: the serving directory, or an address in an object store (s3://, gs://).
           manifest: JSON of detector, fingerprint, baseline and facts.
           keep_versions: how many published versions stay; 0: all.
           publish_anyway: a person's reason to publish a model that is not blessed; "": it isn't published.

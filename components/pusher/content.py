@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from components.pusher.manifest import MANIFEST_FILE
@@ -41,21 +42,42 @@ def model_files(model_dir: Path) -> dict[str, Path]:
 
 
 def published_files(version_dir: Path) -> dict[str, Path]:
-    """Map each model file of a published version to where it lies.
-
-    What publishing adds is none of them: the manifest, and the requests that warm a server up.
-    """
+    """Map each model file of a published version's directory to where it lies."""
     files = {p.relative_to(version_dir).as_posix(): p for p in version_dir.rglob("*") if p.is_file()}
-    return {name: path for name, path in files.items() if name not in (MANIFEST_FILE, WARMUP_FILE)}
+    return {name: path for name, path in files.items() if is_model_file(name)}
+
+
+def is_model_file(name: str) -> bool:
+    """Whether a file of a version is part of its content.
+
+    What publishing adds is none: the manifest, and the requests that warm a server up.
+    """
+    return name not in (MANIFEST_FILE, WARMUP_FILE)
 
 
 def content_hash(files: dict[str, Path]) -> str:
     """Return the SHA-256 (hex) over the names and bytes of `files`, in the order of their names."""
+    return hash_of_digests({name: digest(file_chunks(path)) for name, path in files.items()})
+
+
+def hash_of_digests(digests: Mapping[str, str]) -> str:
+    """The content hash of files whose SHA-256 are known."""
     whole = hashlib.sha256()
-    for name in sorted(files):
-        one = hashlib.sha256()
-        with files[name].open("rb") as stream:
-            while chunk := stream.read(_CHUNK_BYTES):
-                one.update(chunk)
-        whole.update(f"{one.hexdigest()}  {name}\n".encode())
+    for name in sorted(digests):
+        whole.update(f"{digests[name]}  {name}\n".encode())
     return whole.hexdigest()
+
+
+def digest(chunks: Iterable[bytes]) -> str:
+    """The SHA-256 (hex) of one file's bytes."""
+    one = hashlib.sha256()
+    for chunk in chunks:
+        one.update(chunk)
+    return one.hexdigest()
+
+
+def file_chunks(path: Path) -> Iterator[bytes]:
+    """A file's bytes, piece by piece."""
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            yield chunk

@@ -17,8 +17,6 @@ from components.pusher.durable import write_file
 from components.pusher.history import actor
 from components.pusher.manifest import MANIFEST_FILE, manifest_bytes
 from components.pusher.publish import publish
-from components.pusher.verify import verify_detections
-from components.pusher.warmup import warmup_requests
 from detection.errors import BadInput
 
 RUN_ID_VARIABLE = "UPCYCLE_RUN_ID"
@@ -46,6 +44,10 @@ class Executor(base_executor.BaseExecutor):
             pushed.set_int_custom_property("pushed", 0)
             print("not published: the evaluation did not bless this model; serving is unchanged")
             return
+        # here, because planning and a Pusher that publishes nothing need no TensorFlow
+        from components.pusher.verify import verify_detections
+        from components.pusher.warmup import warmup_requests
+
         evaluation = artifact_utils.get_single_instance(input_dict["evaluation"])
         comparison = read_comparison(Path(evaluation.uri))
         manifest = json.loads(exec_properties["manifest"])
@@ -57,7 +59,7 @@ class Executor(base_executor.BaseExecutor):
         test = read_smoke_test(Path(evaluation.uri))
         version = publish(
             Path(model.uri),
-            Path(exec_properties["destination"]),
+            exec_properties["destination"],
             manifest,
             warmup=warmup_requests(test.image, manifest["detector"]),
             verify=lambda copy: verify_detections(copy, test),
@@ -68,12 +70,12 @@ class Executor(base_executor.BaseExecutor):
         write_file(Path(pushed.uri) / MANIFEST_FILE, manifest_bytes(version.manifest))
         pushed.set_int_custom_property("pushed", 1)
         pushed.set_int_custom_property("version", version.number)
-        pushed.set_string_custom_property("pushed_destination", str(version.path))
+        pushed.set_string_custom_property("pushed_destination", version.address)
         if anyway:
             pushed.set_string_custom_property("pushed_anyway", anyway)
             pushed.set_string_custom_property("pushed_by", actor())
             print(f"not blessed, published anyway by {actor()}: {anyway}")
-        print(f"published version {version.number} in {version.path}")
+        print(f"published version {version.number} in {version.address}")
 
 
 def _run_id() -> str:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from components.pusher.durable import sync_directory
 from components.pusher.manifest import Manifest
 from detection.errors import Failed
 
 HISTORY_FILE = "history.jsonl"
 ACTOR_VARIABLE = "UPCYCLE_ACTOR"
 
-Action = Literal["published", "rolled back", "removed"]
+# "claimed" is an object store's: a publisher took a number, and uploads to it
+Action = Literal["claimed", "published", "rolled back", "removed"]
 
 
 class HistoryEntry(BaseModel):
@@ -40,6 +40,10 @@ class HistoryEntry(BaseModel):
     anyway: str = ""
 
 
+# What to add to the history, from its entries and the version that is live now; None: nothing
+Decide = Callable[[list[HistoryEntry], int | None], HistoryEntry | None]
+
+
 def entry_of(
     manifest: Manifest, action: Action, *, was: int | None, why: str, who: str = "", anyway: str = ""
 ) -> HistoryEntry:
@@ -58,44 +62,45 @@ def entry_of(
     )
 
 
-def read_history(destination: Path) -> list[HistoryEntry]:
-    """All entries, oldest first; none where nothing was published, or an older release did it.
+def parse_history(content: bytes, where: str) -> list[HistoryEntry]:
+    """All entries, oldest first.
 
     A last line without its end is what a power cut left: it is no entry. Raises Failed for any other line
     that can't be read.
     """
-    path = Path(destination) / HISTORY_FILE
-    if not path.is_file():
-        return []
-    whole, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
     try:
-        return [HistoryEntry.model_validate_json(line) for line in whole.splitlines()]
+        return [HistoryEntry.model_validate_json(line) for line in whole_lines(content).splitlines()]
     except ValidationError as error:
         raise Failed(
             f"the history has a line that can't be read: {error.errors()[0]['msg']}",
-            str(path),
+            where,
             "restore the file from a backup, or move it away; the versions themselves are not touched",
         ) from error
 
 
+def whole_lines(content: bytes) -> bytes:
+    """What stands before half of a line: that would make the next one unreadable."""
+    return content[: content.rfind(b"\n") + 1]
+
+
+def line_of(entry: HistoryEntry) -> bytes:
+    """The entry as a line."""
+    return entry.model_dump_json().encode() + b"\n"
+
+
+def live_entries(entries: list[HistoryEntry]) -> list[HistoryEntry]:
+    """Those that made a version live, oldest first."""
+    return [entry for entry in entries if entry.action in ("published", "rolled back")]
+
+
 def last_live(entries: list[HistoryEntry]) -> HistoryEntry | None:
     """The entry that says which version is live; None without any."""
-    return next((entry for entry in reversed(entries) if entry.action != "removed"), None)
+    return next(reversed(live_entries(entries)), None)
 
 
-def append(destination: Path, entry: HistoryEntry) -> None:
-    """Add one line and flush it to disk; the caller holds the destination's lock."""
-    path = destination / HISTORY_FILE
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    with os.fdopen(descriptor, "r+b") as stream:
-        content = stream.read()
-        # half of a line would make the next one unreadable
-        stream.truncate(content.rfind(b"\n") + 1)
-        stream.seek(0, os.SEEK_END)
-        stream.write(entry.model_dump_json().encode() + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    sync_directory(destination)
+def removed_versions(entries: list[HistoryEntry]) -> set[int]:
+    """The versions that the history says are removed."""
+    return {entry.version for entry in entries if entry.action == "removed"}
 
 
 def actor() -> str:

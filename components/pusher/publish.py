@@ -2,44 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import uuid
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from components.pusher.content import WARMUP_FILE, content_hash, model_files, published_files
-from components.pusher.durable import (
-    copy_file,
-    exclusive_lock,
-    replace_symlink,
-    sync_directory,
-    sync_tree,
-    write_file,
-)
-from components.pusher.history import Action, append, entry_of, last_live, read_history
-from components.pusher.manifest import MANIFEST_FILE, Manifest, manifest_bytes
-from components.pusher.retention import REMOVED_PREFIX, previous_live, removable, remove
-from components.pusher.versions import (
-    LIVE,
-    LIVE_PREFIX,
-    VERSIONS,
-    Version,
-    check_live_link,
-    list_versions,
-    live_version,
-)
+from components.pusher.destination import Destination, open_destination
+from components.pusher.durable import copy_file, sync_tree, write_file
+from components.pusher.history import Action, HistoryEntry, entry_of, last_live
+from components.pusher.manifest import MANIFEST_FILE, Manifest, Version, complete, manifest_bytes
+from components.pusher.retention import remove_old
 from detection.errors import BadInput, Failed
-
-_LOCK = ".lock"
-_STAGING_PREFIX = ".staging-"
 
 
 def publish(
     model_dir: Path,
-    destination: Path,
+    destination: str | Path,
     manifest: dict[str, Any],
     *,
     warmup: bytes | None = None,
@@ -52,7 +32,8 @@ def publish(
 
     Args:
       model_dir: holds saved_model/, label_map.pbtxt and pipeline.config.
-      destination: a directory on a local or mounted POSIX file system; made if absent.
+      destination: a directory on a local or mounted POSIX file system, made if absent, or an address in an
+        object store (s3://, gs://) whose bucket is there.
       manifest: detector, run_id, fingerprint, baseline and facts; version, content_hash and created are
         filled in here.
       warmup: requests for TensorFlow Serving to replay.
@@ -63,150 +44,94 @@ def publish(
       anyway: for the history, a person's reason to publish what the gate refused.
 
     Returns the live version. Bytes that were published before keep their version number and manifest, so a
-    retry after a crash adds nothing. Raises BadInput if `model_dir` is no model or `destination` no folder,
-    and Failed if the model's files changed while they were copied.
+    retry after a crash adds nothing. Raises BadInput if `model_dir` is no model or `destination` can't be
+    used, and Failed if the model's files changed while they were copied, or an object store fails.
     """
     files = model_files(Path(model_dir))
     wanted = content_hash(files)
-    destination = _prepare(destination)
-    with exclusive_lock(destination / _LOCK):
-        _remove_leftovers(destination)
-        published = list_versions(destination)
-        same = [version for version in published if version.manifest.content_hash == wanted]
-        if same:
-            version = same[-1]
-        else:
-            staging = destination / f"{_STAGING_PREFIX}{uuid.uuid4().hex}"
-            complete = _complete(manifest, destination, published, wanted)
-            try:
-                _stage(files, staging, complete, warmup)
-                if verify:
-                    verify(staging)
-            except BaseException:
-                shutil.rmtree(staging, ignore_errors=True)
-                raise
-            version = _add_version(staging, destination, complete)
-        _switch(destination, version, "published", why, anyway=anyway)
+    place = open_destination(destination)
+    place.prepare()
+    with place.exclusive():
+        place.clean()
+        same = [version for version in place.versions() if version.manifest.content_hash == wanted]
+        version = (
+            same[-1] if same else _add(place, files, partial(complete, manifest), wanted, warmup, verify)
+        )
+        _switch(place, version, "published", why, anyway=anyway)
         if keep_versions is not None:
-            versions = list_versions(destination)
-            before = previous_live(destination, versions, version.number)
-            for old in removable(versions, version.number, before, keep_versions):
-                remove(destination, old, keep_versions)
+            remove_old(place, keep_versions)
     return version
 
 
-def rollback(destination: Path, version: int, why: str = "", who: str = "") -> Version:
+def rollback(destination: str | Path, version: int, why: str = "", who: str = "") -> Version:
     """Make an older (or newer) published version live in one atomic step, and return it.
 
     `why` and `who` are for the history; without `who` it names the user of this process.
 
     Raises BadInput if there is no such version, and Failed if its files are not what was published.
     """
-    destination = _local(destination)
-    known = {entry.number: entry for entry in list_versions(destination)}
+    place = open_destination(destination)
+    known = {entry.number: entry for entry in place.versions()}
     if version not in known:
         raise BadInput(
             f"version {version} was never published, or is removed",
-            str(destination / VERSIONS),
+            f"{place.address}/versions",
             "choose one of: " + ", ".join(map(str, known)) if known else "publish a model first",
         )
     chosen = known[version]
-    with exclusive_lock(destination / _LOCK):
-        if content_hash(published_files(chosen.path)) != chosen.manifest.content_hash:
+    with place.exclusive():
+        if place.content_hash(chosen) != chosen.manifest.content_hash:
             raise Failed(
                 f"the files of version {version} are not the ones that were published",
-                str(chosen.path),
+                chosen.address,
                 "restore the directory from a backup, or roll back to another version",
             )
-        _switch(destination, chosen, "rolled back", why, who)
+        _switch(place, chosen, "rolled back", why, who)
     return chosen
 
 
-def _local(destination: Path) -> Path:
-    if ":/" in str(destination):
-        raise BadInput(
-            "publishing needs renames that are atomic, which object stores lack",
-            str(destination),
-            "name a directory on a local or mounted file system as publish.destination",
+def _add(
+    place: Destination,
+    files: dict[str, Path],
+    manifest_of: Callable[[int, str], Manifest],
+    wanted: str,
+    warmup: bytes | None,
+    verify: Callable[[Path], None] | None,
+) -> Version:
+    with place.staging() as staging:
+        with _copying(staging):
+            _stage(files, staging, wanted, warmup)
+        if verify:
+            verify(staging)
+        manifest = place.reserve(lambda number: manifest_of(number, wanted))
+        with _copying(staging):
+            write_file(staging / MANIFEST_FILE, manifest_bytes(manifest))
+            sync_tree(staging)
+        return place.add(staging, manifest)
+
+
+def _stage(files: dict[str, Path], staging: Path, wanted: str, warmup: bytes | None) -> None:
+    """Write what a version has besides its manifest into `staging`."""
+    staging.mkdir()
+    for name, source in files.items():
+        target = staging / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy_file(source, target)
+    if content_hash(published_files(staging)) != wanted:
+        raise Failed(
+            "the model's files changed while they were copied",
+            str(staging),
+            "let the training finish, then publish again",
         )
-    return Path(destination).absolute()
+    if warmup is not None:
+        (staging / WARMUP_FILE).parent.mkdir(exist_ok=True)
+        write_file(staging / WARMUP_FILE, warmup)
 
 
-def _prepare(destination: Path) -> Path:
-    destination = _local(destination)
+@contextmanager
+def _copying(staging: Path) -> Iterator[None]:
     try:
-        (destination / VERSIONS).mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise BadInput(
-            "the destination is a file, not a folder", str(destination), "name a folder, or a new path"
-        ) from error
-    except PermissionError as error:
-        raise BadInput(
-            "no permission to make the destination", str(destination), "grant write access to this user"
-        ) from error
-    check_live_link(destination / LIVE)
-    _refuse_links(destination / VERSIONS)
-    return destination
-
-
-def _refuse_links(versions: Path) -> None:
-    """A link here would let a publication write, and a retention delete, somewhere else."""
-    for path in (versions, *versions.iterdir()):
-        if path.is_symlink():
-            raise BadInput(
-                "this is a symbolic link, which leads out of the destination",
-                str(path),
-                "put the folder itself there, or name the folder it points to as publish.destination",
-            )
-
-
-def _remove_leftovers(destination: Path) -> None:
-    """Remove what a killed publisher staged or was deleting; the lock is held, so nobody does so now."""
-    for prefix in (_STAGING_PREFIX, REMOVED_PREFIX):
-        for leftover in destination.glob(f"{prefix}*"):
-            shutil.rmtree(leftover)
-
-
-def _complete(manifest: dict[str, Any], destination: Path, published: list[Version], wanted: str) -> Manifest:
-    """The manifest of a version to come; its number is above every number there ever was."""
-    numbers = [version.number for version in published]
-    numbers += [entry.version for entry in read_history(destination)]
-    return Manifest.model_validate(
-        {
-            **manifest,
-            "version": max(numbers, default=0) + 1,
-            "content_hash": wanted,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-    )
-
-
-def _add_version(staging: Path, destination: Path, manifest: Manifest) -> Version:
-    final = destination / VERSIONS / str(manifest.version)
-    os.rename(staging, final)
-    sync_directory(final.parent)
-    return Version(manifest.version, final, manifest)
-
-
-def _stage(files: dict[str, Path], staging: Path, manifest: Manifest, warmup: bytes | None) -> None:
-    """Write a complete version into `staging` and flush it to disk."""
-    try:
-        staging.mkdir()
-        for name, source in files.items():
-            target = staging / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            copy_file(source, target)
-        if content_hash(published_files(staging)) != manifest.content_hash:
-            raise Failed(
-                "the model's files changed while they were copied",
-                str(staging),
-                "let the training finish, then publish again",
-            )
-        if warmup is not None:
-            (staging / WARMUP_FILE).parent.mkdir(exist_ok=True)
-            write_file(staging / WARMUP_FILE, warmup)
-        write_file(staging / MANIFEST_FILE, manifest_bytes(manifest))
-        sync_tree(staging)
+        yield
     except OSError as error:
         raise Failed(
             f"the model could not be copied: {error.strerror}",
@@ -216,21 +141,18 @@ def _stage(files: dict[str, Path], staging: Path, manifest: Manifest, warmup: by
 
 
 def _switch(
-    destination: Path, version: Version, action: Action, why: str, who: str = "", anyway: str = ""
+    place: Destination, version: Version, action: Action, why: str, who: str = "", anyway: str = ""
 ) -> None:
-    """Point `live` at a directory that holds only this version; the directory is complete beforehand.
+    """Make `version` live.
 
     The history comes first: a retry after a kill finds its entry there, and makes no second one.
     """
-    before = live_version(destination)
-    was = before.number if before else None
-    entry = last_live(read_history(destination))
-    if was != version.number and (entry is None or (entry.version, entry.was) != (version.number, was)):
-        append(destination, entry_of(version.manifest, action, was=was, why=why, who=who, anyway=anyway))
-    holder = destination / f"{LIVE_PREFIX}{version.number}"
-    link = holder / str(version.number)
-    holder.mkdir(exist_ok=True)
-    if not link.is_symlink():  # a killed publisher may have made the directory only
-        link.symlink_to(f"../{VERSIONS}/{version.number}")
-        sync_directory(holder)
-    replace_symlink(destination / LIVE, holder.name)
+
+    def decide(entries: list[HistoryEntry], live: int | None) -> HistoryEntry | None:
+        last = last_live(entries)
+        if live == version.number or (last and (last.version, last.was) == (version.number, live)):
+            return None
+        return entry_of(version.manifest, action, was=live, why=why, who=who, anyway=anyway)
+
+    place.record(decide)
+    place.point(version)

@@ -1,66 +1,67 @@
-"""Read access to a serving destination: which versions exist and which one is live.
-
-    DEST/versions/N/        saved_model.pb, variables/, assets.extra/, label_map.pbtxt, pipeline.config,
-                            model_card.md, tflite/ if there is one, manifest.json
-    DEST/.live-N/N       -> ../versions/N
-    DEST/live            -> .live-N
-
-TensorFlow Serving is pointed at DEST/live and sees exactly one version there. `versions/N` appears by one
-rename of a complete directory, and `live` moves by one rename of a symlink, so a reader never sees a part.
-"""
+"""Read access to a destination: which versions exist, which one is live, and what happened."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from components.pusher.manifest import Manifest, read_manifest
+from components.object_store.store import is_address
+from components.pusher.destination import open_destination
+from components.pusher.history import HistoryEntry
+from components.pusher.manifest import MANIFEST_FILE, Version, read_manifest
 from detection.errors import BadInput
 
-VERSIONS = "versions"
-LIVE = "live"
-LIVE_PREFIX = ".live-"
+__all__ = ["Version", "list_versions", "live_version", "read_history", "version_at", "version_folder"]
 
 
-@dataclass(frozen=True)
-class Version:
-    """A published version: its number, its directory and its manifest."""
-
-    number: int
-    path: Path
-    manifest: Manifest
-
-
-def list_versions(destination: Path) -> list[Version]:
+def list_versions(destination: str | Path) -> list[Version]:
     """Return every published version, oldest first; empty when nothing was published."""
-    versions = Path(destination) / VERSIONS
-    if not versions.is_dir():
-        return []
-    numbers = sorted(int(entry.name) for entry in versions.iterdir() if entry.name.isdecimal())
-    return [_read(versions / str(number)) for number in numbers]
+    return open_destination(destination).versions()
 
 
-def live_version(destination: Path) -> Version | None:
-    """Return the version that is served now, or None when nothing was published yet."""
-    link = Path(destination) / LIVE
-    check_live_link(link)
-    if not link.is_symlink():
-        return None
-    number = os.readlink(link).removeprefix(LIVE_PREFIX)
-    return _read(Path(destination) / VERSIONS / number)
+def live_version(destination: str | Path) -> Version | None:
+    """Return the version that is served now, or None when nothing was published yet.
+
+    Raises BadInput if something that publishing did not make stands where the pointer to it belongs.
+    """
+    return open_destination(destination).live()
 
 
-def check_live_link(link: Path) -> None:
-    """Raise BadInput if something that publishing did not make stands where the live symlink belongs."""
-    foreign = os.path.lexists(link) and not (link.is_symlink() and os.readlink(link).startswith(LIVE_PREFIX))
-    if foreign:
+def read_history(destination: str | Path) -> list[HistoryEntry]:
+    """What was published, rolled back to and removed, oldest first.
+
+    None where nothing was published, or an older release did it. Raises Failed for a line that can't be read.
+    """
+    return [entry for entry in open_destination(destination).history() if entry.action != "claimed"]
+
+
+def version_at(place: str) -> Version | None:
+    """The version of this directory or address; None if there is none."""
+    if not is_address(place):
+        path = Path(place).resolve()
+        if not (path / MANIFEST_FILE).is_file():
+            return None
+        manifest = read_manifest(path)
+        return Version(manifest.version, str(path), manifest)
+    destination = place.rstrip("/").rsplit("/", 2)[0]
+    return next((v for v in list_versions(destination) if v.address == place.rstrip("/")), None)
+
+
+@contextmanager
+def version_folder(place: str) -> Iterator[Path]:
+    """A version's directory; of one in an object store a copy, for as long as it is needed.
+
+    Of an object store raises BadInput if there is no such version, and Failed if its files are not what was
+    published.
+    """
+    if not is_address(place):
+        yield Path(place)
+        return
+    version = version_at(place)
+    if version is None:
         raise BadInput(
-            "something else stands where the symlink to the live version belongs",
-            str(link),
-            "move it away, or name another destination",
+            "there is no such version", place, "plan the run again: it then names the live version"
         )
-
-
-def _read(path: Path) -> Version:
-    return Version(int(path.name), path, read_manifest(path))
+    with open_destination(version.destination).copy(version) as folder:
+        yield folder

@@ -12,7 +12,6 @@ from components.trainer.job import TrainingJob
 from components.trainer.lr_search import search_learning_rate
 from components.trainer.options import SearchOptions
 from components.trainer.results import LearningRateCurve, Sweep
-from components.trainer.sweep import describe, lists_of, run_sweep
 from detection.config.text_files import write_text
 
 
@@ -52,14 +51,18 @@ def choose_settings(job: TrainingJob, devices: Devices) -> Choice:
         print(f"learning rate search: {_describe(curve, job)}", flush=True)
         if curve.applied:
             job = job.with_options(job.options.model_copy(update={"learning_rate": curve.suggestion}))
-    if sweep and not lists_of(sweep, job.triggered):
-        print("sweep: none, the run's trigger has set all that it would try", flush=True)
-    elif sweep:
-        trials = run_sweep(job, sweep, devices)
-        print(f"sweep: {_best(trials)}", flush=True)
-        if trials.applied and trials.best is not None:
-            settings = trials.trials[trials.best].settings
-            job = job.with_options(job.options.model_copy(update=settings))
+    if sweep:
+        # here, because KerasTuner takes seconds to import, and few trainings sweep
+        from components.trainer.sweep import lists_of, run_sweep
+
+        if not lists_of(sweep, job.triggered):
+            print("sweep: none, the run's trigger has set all that it would try", flush=True)
+        else:
+            trials = run_sweep(job, sweep, devices)
+            print(f"sweep: {_best(trials)}", flush=True)
+            if trials.applied and trials.best is not None:
+                settings = trials.trials[trials.best].settings
+                job = job.with_options(job.options.model_copy(update=settings))
     return Choice(job, curve, trials)
 
 
@@ -89,6 +92,8 @@ def _describe(curve: LearningRateCurve, job: TrainingJob) -> str:
 
 
 def _best(sweep: Sweep) -> str:
+    from components.trainer.sweep import describe
+
     tried = f"{len(sweep.trials)} trials"
     if sweep.best is None:
         return f"{tried}, none of them trains"

@@ -11,11 +11,12 @@ import tensorflow as tf
 
 from components.trainer.records import (
     SOURCE_ID,
-    decode_example,
     names_of,
+    read_example,
     read_records,
     shuffled_records,
 )
+from components.trainer.share import WHOLE, Share
 from detection.augment import Augmentations
 from detection.augment_example import Example, resize_masks
 
@@ -44,6 +45,7 @@ def make_training_dataset(
     num_examples: int,
     start_step: int = 0,
     masks: bool = False,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """Endless, shuffled, augmented batches; batches run across the ends of epochs.
 
@@ -60,6 +62,7 @@ def make_training_dataset(
       num_examples: records in `files`, from examine_records.
       start_step: batches already trained on.
       masks: whether the objects' masks are read.
+      share: what is read of each batch; B is its size then.
 
     Returns:
       Dataset of (images float32 [B, H, W, 3], groundtruth) with groundtruth = {"boxes": float32
@@ -69,16 +72,15 @@ def make_training_dataset(
     """
 
     def load(position: tf.Tensor, record: tf.Tensor) -> tuple[tf.Tensor, Groundtruth]:
-        example = augmentations.apply(decode_example(record, masks), tf.stack([seed, position]))
+        example = augmentations.apply(read_example(record, masks), tf.stack([seed, position]))
         return _network_input(example, preprocess)
 
     start_example = start_step * batch_size
-    loaded = (
-        shuffled_records(files, seed, num_examples, start_example)
-        .enumerate(start=start_example)
-        .map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    numbered = shuffled_records(files, seed, num_examples, start_example).enumerate(start=start_example)
+    loaded = share.select(numbered, batch_size).map(
+        load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     )
-    return _batched(loaded, batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    return _batched(loaded, share.size(batch_size), drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
 def read_source_ids(
@@ -106,7 +108,7 @@ def make_eval_dataset(
     """The first `num_examples` in file order, once, not augmented; else as make_training_dataset."""
 
     def load(record: tf.Tensor) -> tuple[tf.Tensor, Groundtruth]:
-        return _network_input(decode_example(record, masks), preprocess)
+        return _network_input(read_example(record, masks).decoded(), preprocess)
 
     loaded = (
         read_records(names_of(files))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -12,7 +11,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from components.trainer.cluster import VARIABLE, read_cluster
 from components.trainer.options import TrainOptions
+from components.trainer.share import WHOLE, Share
+from components.trainer.workers import Workers
 from detection.detector import Detector
 from detection.errors import BadInput, Failed
 
@@ -34,12 +36,22 @@ class Devices:
       description: in words, for people.
       jit_compile: what the options say of XLA; None leaves it to the devices and the training's length.
       capabilities: compute capability of each GPU; none on the processor.
+      workers: the machines that share the training; None for one alone.
     """
 
     strategy: tf.distribute.Strategy
     description: str
     jit_compile: bool | None
     capabilities: tuple[tuple[int, int], ...] = ()
+    workers: Workers | None = None
+
+    @property
+    def share(self) -> Share:
+        """What of each batch this machine reads."""
+        if self.workers is None:
+            return WHOLE
+        cluster = self.workers.cluster
+        return Share(cluster.rank, len(cluster.addresses), self.workers.replicas_each)
 
     @property
     def replicas(self) -> int:
@@ -65,15 +77,35 @@ class Devices:
         return wanted and detector.supports_jit and self.replicas == 1
 
 
-def select_devices(options: TrainOptions) -> Devices:
+def select_devices(options: TrainOptions, *, follows: bool = False) -> Devices:
     """The devices that `options` ask for and the machine has; call it before TensorFlow computes anything.
+
+    Where TF_CONFIG names several machines it waits for the others.
+
+    Args:
+      options: which devices, and what is to run on them.
+      follows: whether this machine lends itself to a training that another one runs.
 
     Raises:
       BadInput: there are not as many GPUs, or none that TensorFlow can use where there should be one; XLA is
-        to compile a step that it can't; or TF_CONFIG names several machines.
-      Failed: this process has begun to use a GPU that it should not.
+        to compile a step that it can't; or TF_CONFIG is wrong, or not this machine's.
+      Failed: this process has begun to use a GPU that it should not, or another machine did not come.
     """
-    check_cluster(os.environ)
+    cluster = read_cluster(os.environ)
+    if follows and (cluster is None or cluster.first):
+        raise BadInput(
+            "it does not say that this machine follows another one",
+            VARIABLE,
+            "give all machines the same cluster, and each one its own place in it as task",
+        )
+    if cluster and not (cluster.first or follows):
+        raise BadInput(
+            f"this machine has place {cluster.rank} in the cluster, and the first one runs the training",
+            VARIABLE,
+            f"start the run at {cluster.addresses[0]}, and `python -m components.trainer.follow` here",
+        )
+    if cluster:
+        _refuse_what_takes_one_machine(options)
     if options.jit_compile and options.deterministic:
         raise BadInput(
             "Keras compiles no step with XLA where operations must be deterministic",
@@ -91,43 +123,35 @@ def select_devices(options: TrainOptions) -> Devices:
             "train.device",
             "train in a process of its own, as run_node does",
         ) from error
-    if options.jit_compile and len(gpus) > 1:
+    machines = len(cluster.addresses) if cluster else 1
+    if options.jit_compile and machines * max(1, len(gpus)) > 1:
         raise BadInput(
-            f"XLA compiles a step for one device, and this one runs on {len(gpus)}",
+            f"XLA compiles a step for one device, and this one runs on {machines * max(1, len(gpus))}",
             "train.jit_compile",
             "leave it out, or set train.gpus to 1",
         )
     details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-    strategy = tf.distribute.get_strategy()
-    if len(gpus) > 1:
+    workers = Workers(cluster) if cluster else None
+    strategy = workers.strategy if workers else tf.distribute.get_strategy()
+    if len(gpus) > 1 and not workers:
         strategy = tf.distribute.MirroredStrategy([f"GPU:{index}" for index in range(len(gpus))])
     return Devices(
         strategy=strategy,
-        description=describe(details),
+        description=describe(details) + (f" on each of {machines} machines" if workers else ""),
         jit_compile=False if options.deterministic else options.jit_compile,
         capabilities=tuple(detail.get("compute_capability", (0, 0)) for detail in details),
+        workers=workers,
     )
 
 
-def check_cluster(environment: Mapping[str, str]) -> None:
-    """That TF_CONFIG, if `environment` has it, names one machine.
-
-    Raises:
-      BadInput: it names several, which a training here does not run on.
-    """
-    try:
-        cluster = json.loads(environment.get("TF_CONFIG") or "{}").get("cluster", {})
-        machines = sum(len(addresses) for addresses in cluster.values())
-    except (AttributeError, TypeError, ValueError) as error:
-        raise BadInput(
-            f"it is no description of a cluster: {error}", "TF_CONFIG", "unset it, or correct it"
-        ) from error
-    if machines > 1:
-        raise BadInput(
-            f"a training runs on one machine, and the cluster has {machines}",
-            "TF_CONFIG",
-            "unset it; the GPUs of one machine share a batch by themselves",
-        )
+def _refuse_what_takes_one_machine(options: TrainOptions) -> None:
+    for name in ("lr_search", "sweep", "halve_batch"):
+        if getattr(options, name):
+            raise BadInput(
+                "this can't be done by several machines together",
+                f"train.{name}",
+                f"leave it out, or unset {VARIABLE} and do it on this machine alone",
+            )
 
 
 def choose_gpus(

@@ -8,6 +8,7 @@ the old classes is one more loss. The images need no labels of the old classes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import tensorflow as tf
 from google.protobuf.message import Message
@@ -16,16 +17,22 @@ from components.checkpoint_converter.report import ClassHead, ConversionReport
 from components.trainer.job import TrainingJob
 from components.trainer.responses import Responses, distance
 from detection.builder import build_detector
+from detection.context import side_inputs
 from detection.detector import Detector, Groundtruth, Tensors
 from detection.errors import BadInput
 from detection.faster_rcnn import FasterRCNN
 from detection.hyperparams import enum_name
 from detection.rpn import Proposals
+from detection.shim.detector import ShimDetector
 from detection.ssd import SSD
+from detection.two_stage import TwoStageDetector
 from detection.weights import read_weights
 
 _PROPOSALS = 64  # compared in an image: the second stage costs time for each
 _WHERE = "train.keep_old_classes"
+
+
+Distilled: TypeAlias = SSD | FasterRCNN | ShimDetector
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,8 @@ class Distillation:
       softmax: as for `distance`.
     """
 
-    student: SSD | FasterRCNN
-    teacher: SSD | FasterRCNN
+    student: Distilled
+    teacher: Distilled
     student_ids: list[int]
     teacher_ids: list[int]
     weight: float
@@ -65,16 +72,21 @@ class Distillation:
           groundtruth, divisor, draw: as the student's compute_losses takes them.
           images: how many the batch has that these are a part of; without it, these.
         """
-        if isinstance(self.student, SSD):
+        if isinstance(self.student, ShimDetector):
+            losses, found = self.student.losses_and_predictions(preprocessed, groundtruth, divisor=divisor)
+        elif isinstance(self.student, SSD):
             found = self.student(preprocessed, training=True)
             losses = self.student.compute_detection_losses(found, groundtruth, divisor)
-            distances = self._between_anchors(preprocessed, found)
         else:
             found = self.student.first_stage(preprocessed, training=True)
             losses = self.student.compute_losses(
                 preprocessed, groundtruth, training=True, divisor=divisor, draw=draw, first=found
             )
-            distances = self._between_stages(preprocessed, found)
+        if isinstance(self.student, TwoStageDetector) and isinstance(self.teacher, TwoStageDetector):
+            memory = side_inputs(groundtruth)
+            distances = self._between_stages(self.student, self.teacher, preprocessed, found, memory)
+        else:
+            distances = self._between_anchors(preprocessed, found)
         images = tf.cast(tf.shape(preprocessed)[0] if images is None else images, tf.float32)
         return {**losses, "distillation_loss": self.weight * tf.reduce_sum(distances) / images}
 
@@ -86,11 +98,20 @@ class Distillation:
         )
         return distance(teacher, student, softmax=self.softmax)
 
-    def _between_stages(self, preprocessed: tf.Tensor, found: Tensors) -> tf.Tensor:
-        """Objectness and boxes of the same anchors; classes and boxes of the teacher's proposals."""
-        assert isinstance(self.student, FasterRCNN) and isinstance(self.teacher, FasterRCNN)
+    def _between_stages(
+        self,
+        student_detector: TwoStageDetector,
+        teacher_detector: TwoStageDetector,
+        preprocessed: tf.Tensor,
+        found: Tensors,
+        memory: Tensors,
+    ) -> tf.Tensor:
+        """Objectness and boxes of the same anchors; classes and boxes of the teacher's proposals.
+
+        `memory` is what a Context R-CNN reads, empty for others.
+        """
         # in the mode of training, which leaves out the same anchors as the student's; batch norm is frozen
-        wanted = self.teacher.first_stage(preprocessed, training=True)
+        wanted = teacher_detector.first_stage(preprocessed, training=True)
         teacher, student = (
             Responses(
                 predictions["rpn_objectness_predictions_with_background"],
@@ -99,14 +120,14 @@ class Distillation:
             for predictions in (wanted, found)
         )
         objects = distance(teacher, student, softmax=True)
-        boxes, count = self.teacher.propose(wanted)
+        boxes, count = teacher_detector.propose(wanted)
         proposals = Proposals(boxes[:, :_PROPOSALS], tf.minimum(count, _PROPOSALS))
         # Both without dropout: what they would say when they serve is compared.
         teacher, student = (
             self._second_stage_responses(detector.second_stage(first, proposals), ids)
             for detector, first, ids in (
-                (self.teacher, wanted, self.teacher_ids),
-                (self.student, found, self.student_ids),
+                (teacher_detector, wanted | memory, self.teacher_ids),
+                (student_detector, found | memory, self.student_ids),
             )
         )
         real = tf.sequence_mask(proposals.count, tf.shape(proposals.boxes)[1])
@@ -135,18 +156,11 @@ def build_distillation(job: TrainingJob, student: Detector) -> Distillation | No
     """What `train.keep_old_classes` asks for; None if it doesn't. Call it where `student` was built.
 
     Raises:
-      BadInput: the model runs the OD API's own code, has scores of another kind, or kept no class of the TF1
-        model.
+      BadInput: the model has scores of another kind, or kept no class of the TF1 model.
     """
     weight = job.options.keep_old_classes
     if weight is None:
         return None
-    if not isinstance(student, SSD | FasterRCNN):
-        raise BadInput(
-            "a model that runs the Object Detection API's own code can't be compared with the TF1 model",
-            _WHERE,
-            "leave it out, and hold on to the old classes with low rates: train.learning_rate, train.freeze",
-        )
     report = ConversionReport.model_validate_json((job.paths.converted / "report.json").read_text())
     kept = [row for row in report.class_head.rows if row.source_id is not None]
     if not kept:
@@ -155,7 +169,7 @@ def build_distillation(job: TrainingJob, student: Detector) -> Distillation | No
     # The proved model, of which the conversion writes no other checkpoint.
     read_weights(teacher, job.paths.converted / "saved_model" / "variables" / "variables")
     teacher.freeze_batch_norm = True
-    assert isinstance(teacher, SSD | FasterRCNN)
+    assert isinstance(student, Distilled) and isinstance(teacher, Distilled)
     return Distillation(
         student=student,
         teacher=teacher,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from components.trainer.cluster import VARIABLE
 from components.trainer.devices import Devices
 from components.trainer.job import TrainingJob
 from detection.detector import Detector
 from detection.errors import BadInput
-from detection.layers import BatchNorm
 
 
 class Indivisible(BadInput):
@@ -25,14 +25,16 @@ def check_division(job: TrainingJob, devices: Devices, detector: Detector) -> No
     parts, replicas = job.options.accumulate, devices.replicas
     if parts * replicas == 1:
         return
-    setting = "train.accumulate" if parts > 1 else "train.gpus"
-    if not detector.sums_over_parts:
+    shared = VARIABLE if devices.workers else "train.gpus"
+    setting = "train.accumulate" if parts > 1 else shared
+    why = detector.indivisible
+    if job.train_masks:
+        why = why or "the mask loss is divided by proposals that are drawn while it is computed"
+    if why:
         raise Indivisible(
-            "the losses of a model that runs the Object Detection API's own code can't be computed in parts",
-            setting,
-            f"set {setting} to 1",
+            f"the losses of this model can't be computed in parts: {why}", setting, _undivided(setting)
         )
-    if parts > 1 and _batch_norm_trains(detector):
+    if parts > 1 and detector.batch_norm_trains():
         raise Indivisible(
             "batch norm that trains needs the whole batch at once",
             setting,
@@ -42,12 +44,11 @@ def check_division(job: TrainingJob, devices: Devices, detector: Detector) -> No
         fits = max(1, round(job.batch_size / (parts * replicas))) * parts * replicas
         raise Indivisible(
             f"a batch of {job.batch_size} images can't be divided into {parts * replicas} equal parts"
-            + (f", {parts} on each of {replicas} GPUs" if replicas > 1 else ""),
+            + (f", {parts} on each of {replicas} devices" if replicas > 1 else ""),
             "train.batch_size or train_config.batch_size",
             f"set train.batch_size to {fits}, or change {setting}",
         )
 
 
-def _batch_norm_trains(detector: Detector) -> bool:
-    layers = [layer for layer in detector._flatten_layers() if isinstance(layer, BatchNorm)]
-    return not detector.freeze_batch_norm and any(layer.trains for layer in layers)
+def _undivided(setting: str) -> str:
+    return f"unset {VARIABLE}, and train on one device" if setting == VARIABLE else f"set {setting} to 1"

@@ -13,11 +13,7 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
-from components.trainer.fit import train
-from components.trainer.hyper_parameters import HYPER_PARAMETERS_FILE
-from components.trainer.job import TrainingPaths
 from components.trainer.options import ExportOptions, TrainOptions
-from components.trainer.state import discard
 from detection.config.pipeline_config import read_pipeline_config
 from detection.errors import BadInput, Failed
 
@@ -38,6 +34,12 @@ class Executor(base_executor.BaseExecutor):
         exec_properties: dict[str, Any],
     ) -> None:
         """Train, or go on with a training of the same inputs that did not finish."""
+        # here, because planning imports this module and needs no TensorFlow
+        from components.trainer.fit import train
+        from components.trainer.hyper_parameters import HYPER_PARAMETERS_FILE
+        from components.trainer.job import TrainingPaths
+        from components.trainer.state import discard
+
         resolved_config = Path(artifact_utils.get_single_uri(input_dict["resolved_config"]))
         model = Path(artifact_utils.get_single_uri(output_dict["model"]))
         work_dir = self._work_dir(input_dict, exec_properties["train"])

@@ -37,7 +37,7 @@ def write_outputs(
     write_weights(detector, out / "checkpoint" / "ckpt-1")
     _write_saved_model(job, detector, metadata, out / "saved_model")
     if job.export.tflite:
-        write_tflite(job, require_convertible(detector), metadata)
+        write_tflite(job, require_convertible(detector, job.config.model), metadata)
     write_pipeline_config(job.config, out / "pipeline.config")
     shutil.copyfile(job.paths.label_map, out / "label_map.pbtxt")
     write_text(format_model_card(job, result, metadata, settings), out / MODEL_CARD)

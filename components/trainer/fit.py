@@ -15,6 +15,7 @@ from components.trainer.devices import Devices, select_devices
 from components.trainer.end_request import EndRequest
 from components.trainer.export import write_other_step, write_outputs
 from components.trainer.files import remove_half_written
+from components.trainer.follow import invite
 from components.trainer.halving import halving_batches
 from components.trainer.hyper_parameters import collect_hyper_parameters, write_hyper_parameters
 from components.trainer.job import TrainingJob, TrainingPaths, make_job
@@ -27,11 +28,13 @@ from components.trainer.results import TrainingResult
 from components.trainer.saver import Saver
 from components.trainer.schedule import base_rate
 from components.trainer.setup import build_trainer
+from components.trainer.shared_trainer import Agreement, variables_of
 from components.trainer.shortages import shortages_named
 from components.trainer.stages import build_stages
 from components.trainer.state import TrainingState, exclusive
 from components.trainer.trainable import DetectorTrainer
 from components.trainer.validation import Validation
+from components.trainer.workers import lost_machines_named
 from detection.builder import build_detector
 from detection.config.label_map import read_label_map
 from detection.detector import Detector
@@ -56,15 +59,20 @@ def train(
     Raises:
       BadInput: config, options and data do not make a training, the loss became NaN or infinite, or the
         memory is too small.
-      Failed: SIGTERM, the disk is full, or `paths.work` is in use.
+      Failed: SIGTERM, the disk is full, `paths.work` is in use, or a machine of the training is gone.
     """
     devices = select_devices(options)  # first: reading data settles which devices TensorFlow has
-    with deterministic_if_asked(options):
-        job = make_job(config, paths, options, export or ExportOptions(), triggered)
+    with deterministic_if_asked(options), lost_machines_named(devices.workers):
+        job = make_job(config, paths, options, export or ExportOptions(), triggered, devices.share)
         print(f"training on {devices.description}", flush=True)
         places = (paths.work, paths.out, paths.logs)
         with exclusive(paths.work), shortages_named(config, job.batch_size, places):
-            return halving_batches(job, devices, lambda job: _train(choose_settings(job, devices), devices))
+            if devices.workers:
+                invite(devices.workers, job)
+            done = halving_batches(job, devices, lambda job: _train(choose_settings(job, devices), devices))
+            if devices.workers:
+                devices.workers.part()
+            return done
 
 
 def _train(choice: Choice, devices: Devices) -> TrainingResult:
@@ -86,7 +94,9 @@ def _train(choice: Choice, devices: Devices) -> TrainingResult:
     resumed_from = state.restore()
     if resumed_from is not None:
         print(f"resuming at step {resumed_from}/{job.steps}", flush=True)
-    images_per_second = _fit(job, trainer, state)
+    if devices.workers:
+        devices.workers.begin_alike(variables_of(trainer))
+    images_per_second = _fit(job, trainer, state, devices)
     remove_half_written(job.paths.out)  # by an export that was killed
     weights: Weights = "averages" if trainer.averages else "values"
     write_other_step(job, state, weights, lambda: _as_exported(job, trainer.detector, devices))
@@ -133,7 +143,7 @@ def _as_exported(job: TrainingJob, trained: Detector, devices: Devices) -> Detec
     return detector
 
 
-def _fit(job: TrainingJob, trainer: DetectorTrainer, state: TrainingState) -> float:
+def _fit(job: TrainingJob, trainer: DetectorTrainer, state: TrainingState, devices: Devices) -> float:
     """Does the steps that are left; returns the images trained a second."""
     options, detector = job.options, trainer.detector
     label_map = read_label_map(job.paths.label_map)
@@ -151,7 +161,10 @@ def _fit(job: TrainingJob, trainer: DetectorTrainer, state: TrainingState) -> fl
         stop = NonFiniteStop(
             state, lambda step: job.named_batch(detector, step), job.paths.work / "non_finite.json"
         )
+        agreement = [Agreement(devices.workers, end)] if devices.workers else []
         reporter.catch_up()
+        if devices.workers:
+            end.asked, _ = devices.workers.agree(end.asked, reporter.gained_nothing())
         if state.history:
             saver.stop_if_asked()
         for stage in build_stages(job, trainer):
@@ -166,7 +179,7 @@ def _fit(job: TrainingJob, trainer: DetectorTrainer, state: TrainingState) -> fl
                 steps_per_epoch=stage.end - state.step,
                 shuffle=False,
                 verbose=0,
-                callbacks=[stop, reporter, saver],
+                callbacks=[stop, reporter, *agreement, saver],
             )
     return pace.images_per_second
 

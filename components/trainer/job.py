@@ -20,6 +20,7 @@ from components.trainer.dataset import (
 )
 from components.trainer.options import ExportOptions, TrainOptions
 from components.trainer.record_checks import Records, examine_records, wanted_records
+from components.trainer.share import WHOLE, Share
 from detection.augment import Augmentations, build_augmentations
 from detection.config.pipeline_config import format_pipeline_config
 from detection.detector import Detector
@@ -76,6 +77,7 @@ class TrainingJob:
       train_masks, eval_masks: whether the model learns masks and the records have them.
       augmentations: of the config, unless `options` turn them off.
       triggered: names of the options that the run's trigger set.
+      share: what of each training batch this machine reads, where several share a training.
     """
 
     config: Message
@@ -92,9 +94,13 @@ class TrainingJob:
     eval_masks: bool
     augmentations: Augmentations
     triggered: frozenset[str] = frozenset()
+    share: Share = WHOLE
 
     def training_batches(self, detector: Detector, start_step: int = 0) -> tf.data.Dataset:
-        """The batches that follow `start_step` steps, without end; see make_training_dataset."""
+        """The batches, or this machine's share of them, that follow `start_step` steps, without end.
+
+        See make_training_dataset.
+        """
         return make_training_dataset(
             self.paths.train_files,
             detector.preprocess,
@@ -104,6 +110,7 @@ class TrainingJob:
             num_examples=self.train_images,
             start_step=start_step,
             masks=self.train_masks,
+            share=self.share,
         )
 
     def validation_batches(self, detector: Detector) -> tf.data.Dataset:
@@ -118,7 +125,7 @@ class TrainingJob:
         )
 
     def named_batch(self, detector: Detector, step: int) -> NamedBatch:
-        """The batch that follows `step` steps, with its images' names."""
+        """The whole batch that follows `step` steps, with its images' names."""
         names = read_source_ids(
             self.paths.train_files,
             self.batch_size,
@@ -126,7 +133,7 @@ class TrainingJob:
             num_examples=self.train_images,
             step=step,
         )
-        images, groundtruth = next(iter(self.training_batches(detector, step)))
+        images, groundtruth = next(iter(replace(self, share=WHOLE).training_batches(detector, step)))
         return NamedBatch(images, groundtruth, names)
 
     def with_options(self, options: TrainOptions) -> TrainingJob:
@@ -159,6 +166,7 @@ def make_job(
     options: TrainOptions,
     export: ExportOptions,
     triggered: Collection[str] = (),
+    share: Share = WHOLE,
 ) -> TrainingJob:
     """The training that config, options and data make.
 
@@ -215,4 +223,5 @@ def make_job(
         eval_masks=evaluation.masks,
         augmentations=build_augmentations(augmentations),
         triggered=frozenset(triggered),
+        share=share,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -24,6 +24,19 @@ _ADAM_BETA_1 = 0.9
 _ADAM_BETA_2 = 0.999
 
 Rates = Mapping[str, VariableRate]
+
+
+class _Once:
+    """Tensors by name that the updates of all variables share: of their own they were half of the graph."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, tf.Tensor] = {}
+
+    def __call__(self, name: str, value: float | Callable[[], tf.Tensor]) -> tf.Tensor:
+        """The tensor of `value`, which is one, or makes it."""
+        if name not in self._made:
+            self._made[name] = value() if callable(value) else tf.constant(value)
+        return self._made[name]
 
 
 class Optimizer(keras.optimizers.Optimizer):
@@ -48,6 +61,14 @@ class Optimizer(keras.optimizers.Optimizer):
         super().build(variables)
         rates = dict(self._rates)
         self._rate_of = tuple(rates.get(variable.path, FULL_RATE) for variable in variables)
+        self.once = _Once()
+
+    def apply(
+        self, grads: Sequence[tf.Tensor | None], trainable_variables: Sequence[keras.Variable] | None = None
+    ) -> None:
+        """One update of all variables by their gradients."""
+        self.once = _Once()
+        super().apply(grads, trainable_variables)
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
         """One update of `variable` at its part of `learning_rate`."""
@@ -89,7 +110,7 @@ class Momentum(Optimizer):
             accum=self.accumulators[index].value.handle,
             lr=rate,
             grad=gradient,
-            momentum=self.momentum,
+            momentum=self.once("momentum", self.momentum),
         )
 
     def hyper_parameters(self) -> dict[str, float]:
@@ -125,9 +146,9 @@ class RMSProp(Optimizer):
             ms=self.mean_squares[index].value.handle,
             mom=self.momenta[index].value.handle,
             lr=rate,
-            rho=self.decay,
-            momentum=self.momentum,
-            epsilon=self.epsilon,
+            rho=self.once("decay", self.decay),
+            momentum=self.once("momentum", self.momentum),
+            epsilon=self.once("epsilon", self.epsilon),
             grad=gradient,
         )
 
@@ -160,17 +181,21 @@ class Adam(Optimizer):
 
     def update(self, index: int, gradient: tf.Tensor, variable: tf.Variable, rate: tf.Tensor) -> None:
         """variable -= rate * sqrt(1 - beta_2^t) / (1 - beta_1^t) * mean / (sqrt(mean_square) + epsilon)."""
-        updates = tf.cast(self.iterations + 1 - self._rate_of[index].first_step, variable.dtype)
+        first_step = self._rate_of[index].first_step
+
+        def power(beta: float) -> tf.Tensor:
+            return tf.pow(beta, tf.cast(self.iterations + 1 - first_step, variable.dtype))
+
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
             m=self.means[index].value.handle,
             v=self.mean_squares[index].value.handle,
-            beta1_power=tf.pow(_ADAM_BETA_1, updates),
-            beta2_power=tf.pow(_ADAM_BETA_2, updates),
+            beta1_power=self.once(f"beta_1_power_{first_step}", lambda: power(_ADAM_BETA_1)),
+            beta2_power=self.once(f"beta_2_power_{first_step}", lambda: power(_ADAM_BETA_2)),
             lr=rate,
-            beta1=_ADAM_BETA_1,
-            beta2=_ADAM_BETA_2,
-            epsilon=self.epsilon,
+            beta1=self.once("beta_1", _ADAM_BETA_1),
+            beta2=self.once("beta_2", _ADAM_BETA_2),
+            epsilon=self.once("epsilon", self.epsilon),
             grad=gradient,
         )
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from detection.augment_encoded import EncodedImage
 from detection.augment_example import Example
-from detection.preprocess import decode_image
 
 ENCODED, LABEL, MASK = "image/encoded", "image/object/class/label", "image/object/mask"
 SIDES = tuple(f"image/object/bbox/{side}" for side in ("ymin", "xmin", "ymax", "xmax"))
@@ -24,8 +24,8 @@ def object_features(masks: bool) -> dict[str, tf.io.RaggedFeature]:
     return features | ({MASK: tf.io.RaggedFeature(tf.string)} if masks else {})
 
 
-def decode_example(record: tf.Tensor, masks: bool = False) -> Example:
-    """One serialised tf.train.Example, its image uint8, with its objects.
+def read_example(record: tf.Tensor, masks: bool = False) -> Example:
+    """One serialised tf.train.Example with its objects, its image not decoded yet.
 
     Masks are PNG files, as the OD API's decoder takes them with mask_type PNG_MASKS; only if `masks` says so
     are they decoded.
@@ -33,12 +33,12 @@ def decode_example(record: tf.Tensor, masks: bool = False) -> Example:
     features = tf.io.parse_single_example(
         record, {ENCODED: tf.io.FixedLenFeature([], tf.string), **object_features(masks)}
     )
-    image = decode_image(features[ENCODED])
+    image = EncodedImage.of(features[ENCODED])
     return Example(
         image,
         tf.stack([features[side] for side in SIDES], axis=-1),
         tf.cast(features[LABEL], tf.int32),
-        _decode_masks(features[MASK], tf.shape(image)[:2]) if masks else None,
+        _decode_masks(features[MASK], image.size) if masks else None,
     )
 
 

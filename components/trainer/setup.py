@@ -13,6 +13,7 @@ from components.trainer.optimizer import build_optimizer
 from components.trainer.precision import choose_policy, computing_in
 from components.trainer.rates import fresh_names, variable_rates
 from components.trainer.schedule import build_schedule
+from components.trainer.shared_trainer import SharedTrainer
 from components.trainer.trainable import DetectorTrainer, select_trained
 from detection.builder import build_detector
 from detection.errors import BadInput
@@ -38,7 +39,7 @@ def build_trainer(job: TrainingJob, devices: Devices) -> DetectorTrainer:
             "leave it out",
         )
     if job.export.tflite:
-        require_convertible(detector)  # now, not after the last step
+        require_convertible(detector, job.config.model)  # now, not after the last step
     if options.jit_compile and not detector.supports_jit:
         raise BadInput(
             "the training step of this model can't be compiled with XLA",
@@ -64,7 +65,7 @@ def build_trainer(job: TrainingJob, devices: Devices) -> DetectorTrainer:
     optimizer = build_optimizer(train_config.optimizer, options, schedule, rates)
     optimizer.build(trained)
     float16 = detector.dtype_policy.compute_dtype == "float16"
-    trainer = DetectorTrainer(
+    trainer = (SharedTrainer if devices.workers else DetectorTrainer)(
         detector,
         trained,
         clip_norm=train_config.gradient_clipping_by_norm,

@@ -12,6 +12,7 @@ import tensorflow as tf
 from components.trainer.accumulation import sum_over_parts
 from components.trainer.averages import MovingAverages
 from components.trainer.distillation import Distillation
+from components.trainer.graphs import as_traced
 from components.trainer.loss_scale import LossScale
 from components.trainer.replicas import apply_sums, summed, update_if
 from detection.detector import Detector
@@ -123,6 +124,18 @@ class DetectorTrainer(keras.Model):
         if list(map(id, variables)) != list(map(id, self.trained)):
             self.trained = list(variables)
             self.train_function = None
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Keras's function for `fit`; on one processor, that of an SSD runs as it was traced.
+
+        The Object Detection API's own graphs, and two-stage detectors, compute more that can be folded.
+        """
+        made = self.train_function
+        super().make_train_function(force)
+        alone = self.distribute_strategy.num_replicas_in_sync == 1
+        on_gpu = bool(tf.config.list_logical_devices("GPU"))
+        if self.train_function is not made and self.detector.supports_jit and alone and not on_gpu:
+            self.train_function = as_traced(self.train_function)
 
     def call(self, images: tf.Tensor, training: bool = False) -> dict[str, tf.Tensor]:
         """Raw predictions of the detector for images [B, H, W, 3]."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from detection.config.architectures import SUPPORTED, architecture_of, nearest_supported
+from detection.context import context_shape
 from detection.errors import BadInput
+from detection.shim.context_rcnn import ShimContextDetector
 from detection.shim.detector import ShimDetector
 from detection.shim.two_stage import ShimTwoStageDetector
 
@@ -25,7 +27,7 @@ def build_shim(model_config: Any, num_classes: int | None = None) -> ShimDetecto
         raise _unknown(architecture or "(none)", "model")
     if architecture == "ssd_spaghettinet":
         raise BadInput(
-            "SpaghettiNet's code must know how many images a batch has, and serving must not",
+            "SpaghettiNet rounds to 8 bits inside its network, so that a proof within 1e-4 is luck",
             _EXTRACTOR.format(kind),
             "take an SSD with MobileDet, which was made for the same chips: ssd_mobiledet_edgetpu",
         )
@@ -43,9 +45,15 @@ def build_shim(model_config: Any, num_classes: int | None = None) -> ShimDetecto
             "set it to the label map's size",
         )
     _require_runnable(config, f"model.{kind}")
-    detector = ShimDetector(resolved) if kind == "ssd" else ShimTwoStageDetector(resolved)
+    detector = _detector_class(resolved)(resolved)
     detector.build()
     return detector
+
+
+def _detector_class(model_config: Any) -> type[ShimDetector]:
+    if model_config.WhichOneof("model") == "ssd":
+        return ShimDetector
+    return ShimTwoStageDetector if context_shape(model_config) is None else ShimContextDetector
 
 
 def _require_runnable(config: Any, where: str) -> None:
@@ -67,12 +75,6 @@ def _require_runnable(config: Any, where: str) -> None:
         )
     if where.endswith("ssd"):
         return
-    if config.HasField("context_config"):
-        raise BadInput(
-            "Context R-CNN reads features of other images too, which no image here brings along",
-            f"{where}.context_config",
-            "remove it and convert the Faster R-CNN without its context",
-        )
     if config.number_of_stages < 2:
         raise BadInput(
             "bare region proposals have no classes to detect", f"{where}.number_of_stages", "set it to 2"

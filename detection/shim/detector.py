@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from detection.context import side_inputs
 from detection.detector import Detector, Groundtruth, Tensors
 from detection.postprocess import LABEL_ID_OFFSET
 from detection.shim.liveness import live_names
@@ -36,10 +37,7 @@ class ShimDetector(Detector):
 
     Attributes:
       freeze_batch_norm: starts as False, which leaves it to the config.
-      sums_over_parts: False, since the OD API divides by what it finds in the images at hand.
     """
-
-    sums_over_parts = False
 
     def __init__(self, model_config: Any, *, name: str = "ssd") -> None:
         """`model_config` is a DetectionModel proto, with the number of classes the detector shall have."""
@@ -53,6 +51,17 @@ class ShimDetector(Detector):
             config.image_resizer.WhichOneof("image_resizer_oneof") == "fixed_shape_resizer"
         )
         self._slim = SlimGraph(unpadded_config)
+        self._proto = config
+        self.indivisible = self._why_indivisible()
+
+    def _why_indivisible(self) -> str | None:
+        if self._proto.normalize_loss_by_num_matches and self._proto.loss.HasField("random_example_sampler"):
+            return "random_example_sampler draws, while it computes, what the losses are divided by"
+        return None
+
+    def batch_norm_trains(self) -> bool:
+        """Whether the statistics of some batch norm may move in training."""
+        return not self.freeze_batch_norm and any(name.endswith("/moving_mean") for name in self._live)
 
     def build(self, input_shape: tuple[int | None, ...] | None = None) -> None:
         """Create all variables, by tracing the detection of an image without running it.
@@ -84,7 +93,7 @@ class ShimDetector(Detector):
         shapes = image_shapes(preprocessed)
         network_input = self._padded(preprocessed)
         found = self._run(training, lambda model: model.predict(network_input, shapes))
-        return found | {"image_shapes": shapes}
+        return self._predictions(found, shapes)
 
     def preprocess(self, images: tf.Tensor) -> tf.Tensor:
         """uint8 or float32 images `[B, h, w, 3]` of 0..255 -> the network's input `[B, H, W, 3]` float32.
@@ -111,6 +120,7 @@ class ShimDetector(Detector):
         groundtruth: Groundtruth,
         training: bool = False,
         *,
+        divisor: tf.Tensor | None = None,
         draw: tf.Tensor | int = 0,
     ) -> Tensors:
         """The OD API's losses on preprocessed images, each a float32 scalar.
@@ -121,6 +131,8 @@ class ShimDetector(Detector):
             M no less than the objects of any image.
             A Mask R-CNN without them learns boxes and classes only.
           training: whether batch norm, dropout and sampling are those of training.
+          divisor: `loss_divisor` of the batch that the images are a part of; without it, theirs. The mask
+            loss does not add up over parts.
           draw: not read, since the OD API's samplers take TensorFlow's own random numbers.
 
         Returns:
@@ -131,14 +143,39 @@ class ShimDetector(Detector):
 
             def of_one(image: tuple[tf.Tensor, Groundtruth]) -> Tensors:
                 pixels, rows = tf.nest.map_structure(lambda value: value[tf.newaxis], image)
-                return self._batch_losses(pixels, rows, training)
+                return self._batch_losses(pixels, rows, training, divisor)[0]
 
             names = self._loss_names(self._learns_masks(groundtruth))
             losses = tf.map_fn(
                 of_one, (preprocessed, groundtruth), fn_output_signature=dict.fromkeys(names, tf.float32)
             )
-            return {name: tf.reduce_mean(values) for name, values in losses.items()}
-        return self._batch_losses(preprocessed, groundtruth, training)
+            over_images = tf.reduce_mean if divisor is None else tf.reduce_sum
+            return {name: over_images(values) for name, values in losses.items()}
+        return self._batch_losses(preprocessed, groundtruth, training, divisor)[0]
+
+    def losses_and_predictions(
+        self, preprocessed: tf.Tensor, groundtruth: Groundtruth, *, divisor: tf.Tensor | None = None
+    ) -> tuple[Tensors, Tensors]:
+        """What `compute_losses` and `call` (of two stages: `first_stage`) give in training, of one run.
+
+        The arguments are those of compute_losses, for a batch of known size.
+        """
+        return self._batch_losses(preprocessed, groundtruth, True, divisor)
+
+    def loss_divisor(self, groundtruth: Groundtruth) -> tf.Tensor:
+        """The sum of matched weights, float32 scalar; 0 where the losses are not divided by it."""
+        if not self._proto.normalize_loss_by_num_matches:
+            return tf.zeros([])
+        image = self._padded(self.preprocess(tf.zeros([1, 1, 1, 3])))
+
+        def matched_weights(model: Any) -> tf.Tensor:
+            model.predict(image, image_shapes(image))  # for the anchors: nothing else of it is computed
+            rows = rows_by_image(groundtruth, self.num_classes)
+            names = ("groundtruth_boxes_list", "groundtruth_classes_list", "groundtruth_weights_list")
+            boxes, classes, weights = (rows[name] for name in names)
+            return tf.reduce_sum(model._assign_targets(boxes, classes, None, weights)[3])
+
+        return self._run(False, matched_weights)
 
     def _learns_masks(self, groundtruth: Groundtruth) -> bool:
         return self.has_masks and "masks" in groundtruth
@@ -146,18 +183,35 @@ class ShimDetector(Detector):
     def _loss_names(self, masks: bool) -> tuple[str, ...]:
         return ("localization_loss", "classification_loss")
 
-    def _batch_losses(self, preprocessed: tf.Tensor, groundtruth: Groundtruth, training: bool) -> Tensors:
+    def _batch_losses(
+        self, preprocessed: tf.Tensor, groundtruth: Groundtruth, training: bool, divisor: tf.Tensor | None
+    ) -> tuple[Tensors, Tensors]:
         shapes = image_shapes(preprocessed)
         network_input = self._padded(preprocessed)
         if self._padding is not None:
             groundtruth = self._padding.pad_groundtruth(groundtruth, shapes[0, :2])
 
-        def losses(model: Any) -> Tensors:
+        def losses(model: Any) -> tuple[Tensors, Tensors]:
             model.provide_groundtruth(**rows_by_image(groundtruth, self.num_classes))
-            return model.loss(model.predict(network_input, shapes), shapes)
+            found = model.predict(network_input, shapes, **side_inputs(groundtruth))
+            if divisor is None:
+                return model.loss(found, shapes), self._predictions(found, shapes)
+            return self._part_of_losses(model, found, shapes, divisor), self._predictions(found, shapes)
 
-        found = self._run(training, losses, masks=self._learns_masks(groundtruth))
-        return {_loss_name(name): loss for name, loss in found.items()}
+        found, predictions = self._run(training, losses, masks=self._learns_masks(groundtruth))
+        return {_loss_name(name): loss for name, loss in found.items()}, predictions
+
+    def _part_of_losses(self, model: Any, found: Tensors, shapes: tf.Tensor, divisor: tf.Tensor) -> Tensors:
+        """What images with these predictions of the OD API's `model` add to a batch's losses."""
+        with replaced(model, "_normalize_loss_by_num_matches", False):
+            sums = model.loss(found, shapes)
+        if not self._proto.normalize_loss_by_num_matches:
+            return sums
+        return {name: loss / tf.maximum(divisor, 1.0) for name, loss in sums.items()}
+
+    def _predictions(self, found: Tensors, shapes: tf.Tensor) -> Tensors:
+        """Of the OD API's model, as `call` or `first_stage` returns them."""
+        return found | {"image_shapes": shapes}
 
     def regularization_loss(self) -> tf.Tensor:
         """Sum of the kernels' regularisation losses as slim collects them, a float32 scalar.
@@ -172,6 +226,19 @@ class ShimDetector(Detector):
         mode = Mode(bool(training), bool(training) and not self.freeze_batch_norm, with_masks)
         model = self._slim.model(mode)
         return self._slim.run(lambda: function(model))
+
+
+@contextmanager
+def replaced(model: Any, name: str, value: Any) -> Iterator[None]:
+    """Within, the OD API's `model` has `value` in place of its attribute or method `name`."""
+    own = dict(vars(model))
+    setattr(model, name, value)
+    try:
+        yield
+    finally:
+        delattr(model, name)
+        if name in own:
+            setattr(model, name, own[name])
 
 
 class _Holder(tf.Module):

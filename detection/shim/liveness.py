@@ -22,4 +22,10 @@ def live_names(function: Any, variables: Mapping[str, tf.Variable]) -> set[str]:
             seen.add(operation.name)
             waiting += [tensor.op for tensor in operation.inputs]
     captured = {id(outer): inner.op.name for outer, inner in function.graph.captures}
-    return {name for name, variable in variables.items() if captured.get(id(variable.handle)) in seen}
+    return {name for name, variable in variables.items() if captured.get(id(_handle(variable))) in seen}
+
+
+def _handle(variable: tf.Variable) -> tf.Tensor:
+    """Of the first copy, where each device has one: a graph outside the replicas reads that."""
+    copies = getattr(variable, "values", None)
+    return (copies[0] if copies else variable).handle

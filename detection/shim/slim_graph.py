@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from detection.context import context_shape
 from detection.errors import BadInput
+from detection.shim.attention import mend_attention
 from detection.tf1 import compat
 
 
@@ -48,6 +50,8 @@ class SlimGraph:
             model = _build(config, mode.training)
             if frozen:  # MobileDet's code asks this, whatever the config says of batch norm
                 model._feature_extractor._is_training = False
+            if context_shape(config) is not None:
+                mend_attention(model, mode.training and mode.batch_norm)
             self._models[mode] = model
         return self._models[mode]
 

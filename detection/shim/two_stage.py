@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import tensorflow as tf
 
-from detection.detector import Tensors
+from detection.context import side_inputs
+from detection.detector import Groundtruth, Tensors
 from detection.postprocess import LABEL_ID_OFFSET
 from detection.rpn import Proposals
-from detection.shim.detector import ShimDetector, as_detections, image_shapes
+from detection.shim.detector import ShimDetector, as_detections, image_shapes, replaced
 
 _FIRST = ("rpn_box_encodings", "rpn_objectness_predictions_with_background", "anchors")
 _SECOND = (
@@ -31,9 +30,25 @@ class ShimTwoStageDetector(ShimDetector):
 
     def __init__(self, model_config: Any, *, name: str = "faster_rcnn") -> None:
         super().__init__(model_config, name=name)
-        config = model_config.faster_rcnn
-        predictor = config.second_stage_box_predictor.mask_rcnn_box_predictor
-        self.has_masks = config.number_of_stages == 3 and predictor.predict_instance_masks
+        predictor = self._proto.second_stage_box_predictor.mask_rcnn_box_predictor
+        self.has_masks = self._proto.number_of_stages == 3 and predictor.predict_instance_masks
+
+    def _why_indivisible(self) -> str | None:
+        if self._proto.HasField("hard_example_miner"):
+            return "hard_example_miner looks at the first image of a batch alone, as in TF1"
+        return None
+
+    def batch_norm_trains(self) -> bool:
+        """Whether the statistics of some batch norm may move in training."""
+        return self._proto.feature_extractor.batch_norm_trainable and super().batch_norm_trains()
+
+    def loss_divisor(self, groundtruth: Groundtruth) -> tf.Tensor:
+        """How many images these are, float32 scalar."""
+        return tf.cast(tf.shape(groundtruth["classes"])[0], tf.float32)
+
+    def _part_of_losses(self, model: Any, found: Tensors, shapes: tf.Tensor, divisor: tf.Tensor) -> Tensors:
+        share = tf.cast(tf.shape(shapes)[0], tf.float32) / divisor
+        return {name: loss * share for name, loss in model.loss(found, shapes).items()}
 
     def _loss_names(self, masks: bool) -> tuple[str, ...]:
         names = ("rpn_localization_loss", "rpn_objectness_loss", *super()._loss_names(masks))
@@ -51,10 +66,13 @@ class ShimTwoStageDetector(ShimDetector):
         """
         network_input = self._padded(preprocessed)
         found = self._run(training, lambda model: model._predict_first_stage(network_input))
+        return self._predictions(found, image_shapes(preprocessed))
+
+    def _predictions(self, found: Tensors, shapes: tf.Tensor) -> Tensors:
         return {
             "features": found["rpn_features_to_crop"][0],
             "image_size": found["image_shape"][1:3],
-            "image_shapes": image_shapes(preprocessed),
+            "image_shapes": shapes,
             **{name: found[name] for name in _FIRST},
         }
 
@@ -75,9 +93,15 @@ class ShimTwoStageDetector(ShimDetector):
         proposed = (proposals.boxes, None, None, proposals.count, None, None)
 
         def predictions(model: Any) -> Tensors:
-            with _replaced(model, "_postprocess_rpn", lambda *_: proposed):
+            with replaced(model, "_postprocess_rpn", lambda *_: proposed):
                 found = model._predict_second_stage(
-                    boxes, logits, [first["features"]], anchors, _image_shape(first), first["image_shapes"]
+                    boxes,
+                    logits,
+                    [first["features"]],
+                    anchors,
+                    _image_shape(first),
+                    first["image_shapes"],
+                    **side_inputs(first),
                 )
             return {name: found[name] for name in _SECOND}
 
@@ -102,21 +126,11 @@ class ShimTwoStageDetector(ShimDetector):
         detections = {"detection_boxes": boxes, "detection_classes": classes - LABEL_ID_OFFSET}
 
         def third_stage(model: Any) -> tf.Tensor:
-            with _replaced(model, "_postprocess_box_classifier", lambda *_: detections):
+            with replaced(model, "_postprocess_box_classifier", lambda *_: detections):
                 found = model._predict_third_stage(_third_stage(predictions), predictions["image_shapes"])
             return found["detection_masks"]
 
         return self._run(False, third_stage)
-
-
-@contextmanager
-def _replaced(model: Any, method: str, replacement: Callable[..., Any]) -> Iterator[None]:
-    """Within, the OD API's `model` takes what `replacement` returns for what `method` would compute."""
-    setattr(model, method, replacement)
-    try:
-        yield
-    finally:
-        delattr(model, method)
 
 
 def _third_stage(predictions: Tensors) -> dict[str, Any]:

@@ -24,9 +24,18 @@ from detection.tf1.contrib import alias_contrib
 PACKAGE = "object_detection"
 LEGACY_KERAS = {"TF_USE_LEGACY_KERAS": "1"}
 
-# Sources that still say np.int, np.float or np.bool, which NumPy 1.24 removed.
-_OLD_NUMPY_MODULES = frozenset({"nets.mobilenet.mobilenet_v3", "object_detection.utils.metrics"})
-_OLD_NUMPY_NAME = re.compile(rb"\bnp\.(int|float|bool)\b")
+# NumPy 1.24 removed np.int, np.float and np.bool
+_OLD_NUMPY = (re.compile(rb"\bnp\.(int|float|bool)\b"), rb"\1")
+# Sources that need a mend, each a pattern and what it becomes.
+_MENDS = {
+    "nets.mobilenet.mobilenet_v3": _OLD_NUMPY,
+    "object_detection.utils.metrics": _OLD_NUMPY,
+    # a dimension is a plain number where TF2 behaviour is on
+    "object_detection.meta_architectures.context_rcnn_lib": (
+        re.compile(rb"\bchannels\.value\b"),
+        rb"tf.dimension_value(channels)",
+    ),
+}
 
 
 class _ProtoLoader(importlib.abc.Loader):
@@ -39,11 +48,12 @@ class _ProtoLoader(importlib.abc.Loader):
         module.__dict__.update(protos.module_members(module.__name__.rsplit(".", 1)[1]))
 
 
-class _OldNumpyLoader(importlib.machinery.SourceFileLoader):
-    """Compiles a source with the removed NumPy aliases replaced by the built-in types they stood for."""
+class _MendingLoader(importlib.machinery.SourceFileLoader):
+    """Compiles a source of _MENDS, with what is out of date in it replaced."""
 
     def get_code(self, fullname: str) -> types.CodeType:
-        source = _OLD_NUMPY_NAME.sub(rb"\1", self.get_data(self.path))
+        pattern, replacement = _MENDS[fullname]
+        source = pattern.sub(replacement, self.get_data(self.path))
         return compile(source, self.path, "exec", dont_inherit=True)
 
 
@@ -63,10 +73,10 @@ class _Finder(importlib.abc.MetaPathFinder):
             )
         if fullname.startswith(f"{PACKAGE}.protos.") and fullname.endswith("_pb2"):
             return importlib.util.spec_from_loader(fullname, _ProtoLoader())
-        if fullname in _OLD_NUMPY_MODULES:
+        if fullname in _MENDS:
             spec = importlib.machinery.PathFinder.find_spec(fullname, path)
             if spec is not None and spec.origin is not None:
-                spec.loader = _OldNumpyLoader(fullname, spec.origin)
+                spec.loader = _MendingLoader(fullname, spec.origin)
             return spec
         return None
 

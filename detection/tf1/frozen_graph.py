@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from detection.context import FEATURES, SIDE_INPUTS, ContextShape
 from detection.errors import BadInput
 from detection.tf1.graph_structure import RawTensors, find_raw_tensors, producer
 from detection.tf1.saved_model import SAVED_MODEL, saved_model_graph
@@ -113,6 +114,7 @@ class FrozenDetector:
     Attributes:
         raw, two_stage: the inner tensors of a single-shot and of a two-stage detector.
         detections: names of the outputs that `run` gives of any detector, masks among them if it has any.
+        context_shape: of the memory that a Context R-CNN reads; None for any other.
     """
 
     def __init__(self, graph_def: tf.compat.v1.GraphDef, source: str = "frozen graph") -> None:
@@ -128,6 +130,7 @@ class FrozenDetector:
         self.raw: RawTensors | None = find_raw_tensors(graph_def)
         self.two_stage: TwoStageTensors | None = find_two_stage_tensors(graph_def)
         self.detections = (*DETECTIONS, MASKS) if MASKS in names else DETECTIONS
+        self.context_shape = _context_shape(graph_def)
         self._fetches = {name: f"{name}:0" for name in self.detections}
         if self.raw is not None:
             self._fetches |= {
@@ -152,21 +155,39 @@ class FrozenDetector:
         single-shot detector box_encodings [B, A, 4] and class_predictions_with_background [B, A, C+1]; all
         float32.
         """
-        return self._batched(self._fetches, images)
+        return self._batched(self._fetches, images, {})
 
-    def fetch(self, tensors: Iterable[str], images: np.ndarray) -> dict[str, np.ndarray]:
-        """Values of inner tensors ('FeatureExtractor/.../Relu6:0') by name, on uint8 [B, h, w, 3]."""
-        return self._batched({name: name for name in tensors}, images)
+    def fetch(
+        self, tensors: Iterable[str], images: np.ndarray, context: dict[str, np.ndarray] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Values of inner tensors ('FeatureExtractor/.../Relu6:0') by name, on uint8 [B, h, w, 3].
 
-    def _batched(self, fetches: dict[str, str], images: np.ndarray) -> dict[str, np.ndarray]:
+        `context` is what a Context R-CNN reads for each image; see detection.context.
+        """
+        return self._batched({name: name for name in tensors}, images, context or {})
+
+    def _batched(
+        self, fetches: dict[str, str], images: np.ndarray, context: dict[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        feeds = {INPUT: images.astype(np.uint8)} | context
         # One image at a time: some exports are fixed to batch 1, and the values of one image must not depend
         # on its neighbours.
         results = [
-            self._session.run(fetches, feed_dict={f"{INPUT}:0": image[None].astype(np.uint8)})
-            for image in images
+            self._session.run(
+                fetches, feed_dict={f"{name}:0": value[None] for name, value in zip(feeds, one, strict=True)}
+            )
+            for one in zip(*feeds.values(), strict=True)
         ]
         stacked = {name: np.concatenate([result[name] for result in results]) for name in fetches}
         boxes = stacked.get("box_encodings")
         if boxes is not None and boxes.ndim == 4:  # [B, A, 1, 4] in exports of 2017
             stacked["box_encodings"] = boxes[:, :, 0]
         return stacked
+
+
+def _context_shape(graph_def: tf.compat.v1.GraphDef) -> ContextShape | None:
+    inputs = {node.name: node for node in graph_def.node if node.op == "Placeholder"}
+    if not inputs.keys() >= set(SIDE_INPUTS):
+        return None
+    size, length = (dim.size for dim in inputs[FEATURES].attr["shape"].shape.dim[1:])
+    return ContextShape(size, length)

@@ -89,16 +89,28 @@ def _run_child(config: Path, arguments: list[str], where: str) -> None:
 def build_graph(config: Any) -> None:
     """The exporter's graph in the current default graph: image_tensor uint8 [?, ?, ?, 3] to detection_*.
 
-    Only for a process that called compat.install.
+    A Context R-CNN's has its two side inputs beside image_tensor [1, ?, ?, 3]. Only for a process that
+    called compat.install.
     """
     import tensorflow.compat.v1 as tf
     from object_detection.builders import model_builder
 
+    from detection.context import FEATURES, VALID, context_shape
+
     model = model_builder.build(config.model, is_training=False)
-    images = tf.placeholder(tf.uint8, (None, None, None, 3), name="image_tensor")
+    memory = context_shape(config.model)
+    side_inputs = {}
+    if memory is not None:  # its code must know how many images there are: its exports have one, too
+        side_inputs = {
+            FEATURES: tf.placeholder(tf.float32, (1, *memory), name=FEATURES),
+            VALID: tf.placeholder(tf.int32, (1,), name=VALID),
+        }
+    batch_size = None if memory is None else 1
+    images = tf.placeholder(tf.uint8, (batch_size, None, None, 3), name="image_tensor")
     preprocessed, true_shapes = model.preprocess(tf.cast(images, tf.float32))
     with tf.name_scope(None):
-        detections = model.postprocess(model.predict(preprocessed, true_shapes), true_shapes)
+        predictions = model.predict(preprocessed, true_shapes, **side_inputs)
+        detections = model.postprocess(predictions, true_shapes)
     detections["detection_classes"] += 1  # label map ids start at 1; the model's classes at 0
     for name in _OUTPUTS:
         if name in detections:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Architectures that no image alone can feed, and why.
+# What the Object Detection API's TF1 code can build and nothing here does, and why.
 REFUSED = {
-    "context_rcnn_resnet101": "reads features of the camera's other images too; take faster_rcnn_resnet101",
+    "ssd_spaghettinet": "rounds to 8 bits inside its network: a proof is luck; take ssd_mobiledet_edgetpu",
 }
 
 

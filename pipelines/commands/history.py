@@ -17,8 +17,7 @@ def history(
 
     Example: upcycle history demo
     """
-    from components.pusher.history import read_history
-    from components.pusher.versions import live_version
+    from components.pusher.versions import live_version, read_history
     from pipelines.lineage import destination_of
 
     destination = destination_of(detector)
@@ -34,4 +33,4 @@ def history(
         typer.echo(
             f"{entry.when}  {entry.action} {entry.version}{was} by {entry.who}, run {entry.run_id}{why}"
         )
-    typer.echo(f"live: version {live.number}, {live.path}" if live else "nothing serves yet")
+    typer.echo(f"live: version {live.number}, {live.address}" if live else "nothing serves yet")

@@ -27,6 +27,10 @@ def lint(
         list[str] | None,
         typer.Option(metavar="CODE", help="Leave findings of this code (repeatable)."),
     ] = None,
+    tflite: Annotated[
+        bool,
+        typer.Option("--tflite", help="Ask whether the model can become a TFLite model (export.tflite)."),
+    ] = False,
     explain: Annotated[str | None, typer.Option(metavar="CODE", help="Say what a code means.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -42,7 +46,7 @@ def lint(
     from components.config_validator.lint import lint as lint_config
 
     source = _checkpoint(checkpoint) if checkpoint else None
-    result = lint_config(config, label_map, source, examples, fix_out=fix, allow=allow or ())
+    result = lint_config(config, label_map, source, examples, fix_out=fix, allow=allow or (), tflite=tflite)
     errors = len(result.errors)
     if as_json:
         findings = [asdict(finding) for finding in result.findings]

@@ -29,6 +29,6 @@ def rollback(
     chosen = make_live(destination, to, why, triggered_by)
     was = before.number if before else None
     if as_json:
-        print_json({"detector": detector, "live": chosen.number, "was": was, "path": str(chosen.path)})
+        print_json({"detector": detector, "live": chosen.number, "was": was, "path": chosen.address})
     else:
-        typer.echo(f"{detector}: version {chosen.number} serves now (before: {was}), {chosen.path}")
+        typer.echo(f"{detector}: version {chosen.number} serves now (before: {was}), {chosen.address}")

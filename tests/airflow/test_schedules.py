@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.airflow.documented import BLOCKS, blocks_of, run_documented
 from tests.airflow.server import FINISHED, run_path
 
 if TYPE_CHECKING:
@@ -63,15 +64,22 @@ class Detector:
         ]
 
 
+def test_every_shell_command_of_the_pages_is_run_by_a_test() -> None:
+    for page in ("airflow", "schedules", "security"):
+        marks = [mark for named, mark in BLOCKS.values() if named == page]
+        assert [[mark in text for mark in marks].count(True) for text in blocks_of(page)] == [1] * len(marks)
+
+
 @pytest.mark.timeout(900)
 def test_events_with_a_span(airflow: Airflow) -> None:
     detector = Detector(airflow, "arriving", {"on_data": True})
     detector.unpause()
-    airflow.send_asset_event(detector.data, partition_key="2026-02")
+    said = run_documented(airflow, "token", "event", microcontrollers=detector.name)
+    assert '"partition_key":"2026-11-20"' in said.replace(" ", "")
     airflow.send_asset_event(detector.data, partition_key="2026-01")
     runs = detector.ended(2)
     assert [(run["run_type"], run["partition_key"]) for run in runs] == [
-        ("asset_triggered", "2026-02"),
+        ("asset_triggered", "2026-11-20"),
         ("asset_triggered", "2026-01"),
     ]
     airflow.send_asset_event(detector.data, partition_key="2026-01")  # the same data once more: a run again
@@ -80,7 +88,7 @@ def test_events_with_a_span(airflow: Airflow) -> None:
     # A run by hand takes what the form says
     run_id = airflow.trigger(detector.dag_id, span="2025-12")
     airflow.finished(detector.dag_id, run_id)
-    assert detector.spans() == ["2026-02", "2026-01", "2026-01", "2025-12"]
+    assert detector.spans() == ["2026-11-20", "2026-01", "2026-01", "2025-12"]
 
     # The scheduler doesn't see these two before it is killed; Airflow is given a new one
     os.kill(airflow.service("scheduler"), signal.SIGSTOP)
@@ -100,16 +108,17 @@ def test_the_clock_and_a_backfill(airflow: Airflow) -> None:
     [run] = detector.ended(1)
     assert (run["run_type"], run["partition_key"]) == ("scheduled", last_night())
 
-    body = {
-        "dag_id": detector.dag_id,
-        "from_date": "2026-03-02T00:00:00Z",
-        "to_date": "2026-03-04T23:59:59Z",
-        "max_active_runs": 1,
-    }
-    airflow.api("POST", "/api/v2/backfills", body)
+    # Both as docs/schedules.md has them; the second for another month, since a span is filled once
+    march = ["2026-03-02", "2026-03-03", "2026-03-04"]
+    run_documented(airflow, "token", "call", "backfill", microcontrollers=detector.name)
     runs = detector.ended(4)
     assert {run["run_type"] for run in runs[1:]} == {"backfill"}
-    assert detector.spans() == [last_night(), "2026-03-02", "2026-03-03", "2026-03-04"]
+    assert detector.spans() == [last_night(), *march]
+    april = {"microcontrollers": detector.name, "2026-03": "2026-04"}
+    run_documented(airflow, "backfill command", **april)
+    runs = detector.ended(7)
+    assert {run["run_type"] for run in runs[1:]} == {"backfill"}
+    assert detector.spans()[4:] == [day.replace("-03-", "-04-") for day in march]
 
 
 @pytest.mark.timeout(900)
@@ -122,7 +131,10 @@ def test_the_clock_and_events(airflow: Airflow) -> None:
     assert detector.ended(2)[1]["partition_key"] == "delivery 7"
     airflow.send_asset_event(detector.data, partition_key="newest")
     detector.ended(3)
-    assert detector.spans() == [None, "delivery 7", None]
+    run_documented(airflow, "token", "trigger", retrain_demo=detector.dag_id)
+    assert detector.ended(4)[-1]["run_type"] == "manual"
+    assert detector.spans() == [None, "delivery 7", None, None]
+    assert airflow.calls("plan")[-1]["steps"] == "500"
 
 
 @pytest.mark.timeout(900)

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from components.pusher.history import read_history
 from components.pusher.publish import publish
+from components.pusher.versions import read_history
 
 ROOT = Path(__file__).parents[2]
 WORKER = Path(__file__).with_name("publisher.py")

@@ -52,18 +52,12 @@ record(
     | {"node": node, "run": run_dir.name, "pid": os.getpid(), "environment": sorted(os.environ)}
     | {"beside": is_beside()}
 )
-if node in ("summary", "cli"):
-    print("mAP_50 0.91, version 1 serves")
-    sys.exit()
-print(f"{node} works", flush=True)
 steering = folder / f"{run_dir.parent.name}.{node}.json"
 if not steering.is_file():
     steering = folder / f"{node}.json"
 order: dict[str, Any] = {}
 if steering.is_file():
     order = json.loads(steering.read_text(encoding="utf-8"))
-    if order.get("print"):
-        print(order["print"], flush=True)
     if order.get("sleep"):
         # A helper process, as Beam has; and an end by signal that leaves a trace
         parent = os.getppid()
@@ -77,13 +71,20 @@ if steering.is_file():
             sys.exit(1)
 
         signal.signal(signal.SIGTERM, stopped)
-        time.sleep(order["sleep"])
+print(f"{node} works", flush=True)  # and is ready for signals
+if order:
+    if order.get("print"):
+        print(order["print"], flush=True)
+    time.sleep(order.get("sleep", 0))
     while order.get("hold") and steering.is_file():
         time.sleep(0.1)
     if order.get("times", 0) > 0:
         steering.write_text(json.dumps(order | {"times": order["times"] - 1}), encoding="utf-8")
         print("the label map is empty\n  where: label_map.pbtxt\n  fix:   add items", file=sys.stderr)
         sys.exit(order["exit"])
+if node in ("summary", "cli"):
+    print("mAP_50 0.91, version 1 serves")
+    sys.exit()
 if node == "plan":
     result = {"run_dir": str(run_dir), "left_out": LEFT_OUT.get(options.only, [])}
 else:

@@ -13,6 +13,8 @@ import pytest
 
 from tests.dags.receiver import TOKEN, Receiver
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
@@ -288,6 +290,54 @@ def test_what_is_no_address_makes_a_broken_detector(load_dags, detectors, detect
     assert (
         "can't be used" in page and "address 1 of alerts.to is neither SCHEME://" in page and "alerts" in page
     )
+
+
+def test_the_list_of_schemes_is_apprise_s_own():
+    from dags.alert_schemes import known_schemes
+
+    kept = (ROOT / "pipelines" / "alert_schemes.txt").read_text().split()
+    assert kept == known_schemes(), "python -m dags.alert_schemes > pipelines/alert_schemes.txt"
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("slak://token/a/b", "apprise knows no scheme slak://; did you mean slack://?"),
+        ("mailt0s://u:p@example.org", "did you mean mailtos://?"),
+        ("quux://x", "https://github.com/caronc/apprise/wiki has all of them"),
+        ("SLACK://token/a/b", None),
+        ("https://discord.com/api/webhooks/1/t", None),  # apprise knows it by its page
+        ("${CHAT}://x", None),
+        ("anna@example.org", None),
+    ],
+)
+def test_an_unknown_scheme_is_found_when_the_file_is_read(load_dags, detectors, detector_yaml, address, said):
+    path = detectors / "signs.yaml"
+    path.write_text(detector_yaml("signs") + f"alerts:\n  to: [json://127.0.0.1/x, '{address}']\n")
+    page = load_dags().dags["retrain_signs"].doc_md
+    assert ("can't be used" in page) == (said is not None)
+    if said:
+        assert "address 2 of alerts.to: " in page and said in page and "token" not in page
+
+
+def test_a_file_is_checked_without_apprise(stub_environment, detectors, detector_yaml):
+    path = detectors / "signs.yaml"
+    path.write_text(detector_yaml("signs") + "alerts: {to: 'slak://x'}\n")
+    program = (
+        "import sys; from pathlib import Path; from pipelines.spec import DetectorSpec, SpecError\n"
+        "try:\n    DetectorSpec.from_file(Path(sys.argv[1]))\n"
+        "except SpecError as error:\n    print(error.exit_code, error)\n"
+        "assert 'apprise' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)],
+        env=stub_environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("78 ") and "did you mean slack://?" in done.stdout
 
 
 def command(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

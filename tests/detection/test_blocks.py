@@ -26,6 +26,9 @@ from detection.blocks import BLOCKS, block_of
         ("SecondStageBoxPredictor/class_predictions/biases", "class_head"),
         ("SecondStageBoxPredictor/refined_locations/biases", "box_head"),
         ("SecondStageBoxPredictor/Conv_1/weights", "masks"),
+        ("AttentionBlock0_AttentionLayer0/fully_connected_2/BatchNorm/gamma", "attention"),
+        ("SelfAttentionBlock/fully_connected/weights", "attention"),
+        ("fully_connected/BatchNorm/moving_mean", "attention"),
     ],
 )
 def test_block_of(name: str, block: str) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from ml_metadata import MetadataStore
+
+from pipelines.metadata import connection_config
 
 NODES = ["ExampleGen", "ConfigValidator", "CheckpointConverter", "Trainer", "Evaluator", "Pusher"]
 
@@ -99,3 +103,49 @@ def test_missing_dataset_is_bad_input_and_leaves_nothing(demo: Any, tmp_path: Pa
     assert ran.returncode == 78, ran.stdout
     assert "where:" in ran.stdout and "fix:" in ran.stdout and "Traceback" not in ran.stdout
     assert not (demo.home / "nodata" / "serving").exists()
+
+
+@pytest.fixture
+def results_as_before(demo: Any) -> Iterator[None]:
+    """What a detector's folder says of its latest run is afterwards what it was."""
+    files = [file for file in (demo.home / "demo").iterdir() if file.suffix in (".json", ".html")]
+    kept = {file: file.read_bytes() for file in files}
+    yield
+    for file, content in kept.items():
+        file.write_bytes(content)
+
+
+@pytest.mark.usefixtures("results_as_before")
+def test_evaluate_only_measures_the_very_model_that_serves(demo: Any) -> None:
+    """With the real Evaluator: the same pictures and models, so the same numbers; nothing is published."""
+    first, serving = demo.summary, demo.home / "demo" / "serving"
+    served = {path: path.lstat().st_mtime_ns for path in serving.rglob("*")}
+    detector = f"{demo.environment['UPCYCLE_DETECTORS']}/demo.yaml"
+    ran = demo.run("upcycle", "run", detector, "--only", "evaluate", timeout=1200)
+    assert ran.returncode == 0, ran.stdout
+    summary = demo.summary
+    assert summary["run_id"] != first["run_id"] and summary["only"] == "evaluate"
+    assert summary["evaluated"]["title"] == "version 1"
+    cached = {node["node"]: node["cached"] for node in summary["nodes"]}
+    assert list(cached) == ["ExampleGen", "ConfigValidator", "CheckpointConverter", "Evaluator"]
+    assert cached["ExampleGen"] and not cached["Evaluator"]
+    for model in ("candidate", "baseline"):
+        found, before = summary[model]["metrics"], first[model]["metrics"]
+        assert found["images"] == before["images"] > 0
+        assert found["by_class"] == before["by_class"] and found["mAP"] == before["mAP"]
+    assert summary["verdict"]["blessed"] is True and summary["training"] is None
+    assert summary["published"] is None and summary["live_version"] == 1
+    assert {path: path.lstat().st_mtime_ns for path in serving.rglob("*")} == served
+    assert "mAP@0.5" in ran.stdout and Path(summary["report"]).is_file()
+
+    trained = _result(first, "Trainer")["outputs"]["model"]
+    store = MetadataStore(connection_config(demo.home / "demo" / "metadata.sqlite"))
+    [made] = store.get_artifacts_by_uri(trained)
+    events = store.get_events_by_execution_ids([_result(summary, "Evaluator")["execution_id"]])
+    measured = [event.artifact_id for event in events if event.path.steps[0].key == "model"]
+    assert measured == [made.id] and summary["evaluated"]["uri"] == trained
+
+
+def _result(summary: dict[str, Any], node: str) -> dict[str, Any]:
+    file = Path(summary["run_dir"]) / "nodes" / f"{node}.json"
+    return json.loads(file.read_text(encoding="utf-8"))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from detection.context import FEATURES, VALID
 from tests.parity.child import run_child
 from tests.parity.initial_value import initial_value
 
@@ -46,13 +47,22 @@ def write_detector(config: str, folder: Path, seed: int = 1) -> TF1Detector:
     return detector
 
 
+def _memory(graph: Any, random: np.random.Generator) -> dict[str, np.ndarray]:
+    """A full memory for a Context R-CNN, by the tensor to feed."""
+    sizes = [op.outputs[0].shape.as_list() for op in graph.get_operations() if op.name == FEATURES]
+    return {f"{FEATURES}:0": random.normal(size=size) for size in sizes} | {
+        f"{VALID}:0": np.array([size[1]]) for size in sizes
+    }
+
+
 class _Calibration:
     """Sets variables by what the graph computes from one picture."""
 
     def __init__(self, session: Any, image: np.ndarray, random: np.random.Generator) -> None:
         import tensorflow.compat.v1 as tf
 
-        self._session, self._feed, self._random = session, {"image_tensor:0": image}, random
+        self._session, self._random = session, random
+        self._feed = {"image_tensor:0": image} | _memory(session.graph, random)
         self._variables = {variable.op.name: variable for variable in tf.global_variables()}
         self._operations = session.graph.get_operations()
 

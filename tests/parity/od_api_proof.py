@@ -14,6 +14,7 @@ from components.checkpoint_converter.convert import convert
 from components.checkpoint_converter.report import ConversionReport
 from detection.builder import build_detector
 from detection.config.pipeline_config import read_pipeline_config
+from detection.context import FEATURES, VALID
 from detection.detector import Detector
 from detection.two_stage import TwoStageDetector
 from detection.weights import read_weights
@@ -95,6 +96,11 @@ def training_losses(name: str, converted: Path) -> list[float]:
     }
     if detector.has_masks:
         groundtruth["masks"] = tf.ones([2, 1, *images.shape[1:3]])
+    if detector.context_shape is not None:
+        groundtruth |= {
+            FEATURES: tf.constant(random.normal(size=[2, *detector.context_shape]), tf.float32),
+            VALID: tf.constant([detector.context_shape.size, 7]),
+        }
     optimizer = keras.optimizers.Adam(_rate(name, detector))
     variables = detector.trainable_variables
     optimizer.build(variables)

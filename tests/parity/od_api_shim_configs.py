@@ -24,6 +24,9 @@ _MASKS = f"""predict_instance_masks: true mask_height: 15 mask_width: 15
   mask_prediction_conv_depth: 0 mask_prediction_num_conv_layers: 2 {_DEEP_CONVOLUTIONS}"""
 _CROP = "initial_crop_size: 14 maxpool_kernel_size: 2 maxpool_stride: 2"
 _UNPOOLED_CROP = "initial_crop_size: 17 maxpool_kernel_size: 1 maxpool_stride: 1"
+CONTEXT = """context_config {
+  max_num_context_features: 20 context_feature_length: 16 attention_bottleneck_dimension: 32
+}"""
 _ATROUS = "first_stage_features_stride: 8"
 _KEPT_RATIO = "keep_aspect_ratio_resizer { min_dimension: 120 max_dimension: 200 }"
 
@@ -94,6 +97,7 @@ SHIM_CONFIGS = {
     "mask_rcnn_inception_resnet_v2": _few_proposals(
         _mask_rcnn("faster_rcnn_inception_resnet_v2", atrous=True).replace(_CROP, _UNPOOLED_CROP)
     ),
+    "context_rcnn_resnet101": faster_rcnn("faster_rcnn_resnet101", rpn=CONTEXT),
     "faster_rcnn_nas": _nas("faster_rcnn_nas"),
     # its proposals overlap so much that few of the sure ones survive
     "faster_rcnn_pnas": _nas("faster_rcnn_pnas").replace("score_threshold: 0.2", "score_threshold: 0.02"),
@@ -102,6 +106,7 @@ ALL_CONFIGS = CONFIGS | SHIM_CONFIGS
 # As DEAD of od_api_configs.
 SHIM_DEAD = {
     "ssd_resnet50_v1_ppn": ("FeatureExtractor/resnet_v1_50/block4/",),
+    "context_rcnn_resnet101": ("FirstStageFeatureExtractor/resnet_v1_101/block4/",),
     "rfcn_resnet101": ("FirstStageFeatureExtractor/resnet_v1_101/block4/",),
     "mask_rcnn_resnet50": ("FirstStageFeatureExtractor/resnet_v1_50/block4/",),
     "mask_rcnn_resnet101": ("FirstStageFeatureExtractor/resnet_v1_101/block4/",),

@@ -1,4 +1,4 @@
-"""Proofs of Mask R-CNN and R-FCN against graphs of the OD API's TF1 code, good ones and failing ones."""
+"""Proofs of Faster R-CNN's relatives against graphs of the OD API's TF1 code, good ones and failing ones."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from detection.tf1.frozen_graph import FrozenDetector, load_frozen_graph
 from detection.two_stage import TwoStageDetector
 from tests.parity.od_api import write_detector
 from tests.parity.od_api_configs import faster_rcnn
+from tests.parity.od_api_shim_configs import CONTEXT
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +37,17 @@ MASK_RCNN = faster_rcnn(
 _PLAIN = faster_rcnn("faster_rcnn_resnet101")
 _HEAD = _PLAIN[_PLAIN.index("mask_rcnn_box_predictor") : _PLAIN.index("second_stage_batch_size")]
 RFCN = _PLAIN.replace(_HEAD, f"rfcn_box_predictor {{ depth: 64 crop_height: 18 crop_width: 18 {CONV} }} }}\n")
+# as the zoo's: all shapes static but the batch's
+CONTEXT_RCNN = faster_rcnn(
+    "faster_rcnn_inception_v2",
+    "batch_norm_trainable: true",
+    "share_box_across_classes: true",
+    f"""use_static_shapes: true use_static_balanced_label_sampler: true clip_anchors_to_image: true
+      use_matmul_crop_and_resize: true use_matmul_gather_in_matcher: true {CONTEXT}""",
+).replace(
+    "keep_aspect_ratio_resizer { min_dimension: 120 max_dimension: 200 }",
+    "fixed_shape_resizer { height: 128 width: 160 }",
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +82,7 @@ def _subject(config: str, folder: Path) -> Subject:
     return Subject(model, FrozenDetector(load_frozen_graph(source.frozen_graph)), images[0])
 
 
-@pytest.mark.parametrize("config", [MASK_RCNN, RFCN], ids=["mask_rcnn", "rfcn"])
+@pytest.mark.parametrize("config", [MASK_RCNN, RFCN, CONTEXT_RCNN], ids=["mask_rcnn", "rfcn", "context_rcnn"])
 def test_proves_every_stage(subject: Callable[[str], Subject], config: str) -> None:
     found = subject(config)
     assert isinstance(found.model, TwoStageDetector)
@@ -96,10 +108,12 @@ def test_proves_every_stage(subject: Callable[[str], Subject], config: str) -> N
     [
         (MASK_RCNN, "SecondStageBoxPredictor/Conv_1/", "masks"),
         (MASK_RCNN, "SecondStageBoxPredictor/ClassPredictor/", "class_head"),
+        # it shows in the images' drawn memory only
+        (CONTEXT_RCNN, "AttentionBlock0_AttentionLayer0/fully_connected_1/BatchNorm/", "box_head"),
         (RFCN, "SecondStageBoxPredictor/refined_locations/", "box_head"),
         (RFCN, "SecondStageBoxPredictor/class_predictions/", "class_head"),
     ],
-    ids=["mask_rcnn_masks", "mask_rcnn_classes", "rfcn_boxes", "rfcn_classes"],
+    ids=["mask_rcnn_masks", "mask_rcnn_classes", "context_rcnn_keys", "rfcn_boxes", "rfcn_classes"],
 )
 def test_names_the_block_of_a_wrong_variable(
     subject: Callable[[str], Subject], config: str, variable: str, block: str

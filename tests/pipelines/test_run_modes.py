@@ -11,8 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from components.evaluator.smoke_test import read_smoke_test
-from components.pusher.history import read_history
-from components.pusher.versions import live_version
+from components.pusher.versions import live_version, read_history
 from detection.errors import BadInput, Failed
 from pipelines.cli import app
 from pipelines.home import DetectorHome

@@ -39,26 +39,32 @@ class Case:
     severity: str
     line: str  # of the broken file; empty where the finding is about a file as a whole
     report: str
-    settings: dict[str, Any]  # label_map, examples, eval, checkpoint; config for a broken label map
+    settings: dict[str, Any]  # label_map, examples, eval, checkpoint, tflite; config for a broken label map
 
     @property
     def lacks_data(self) -> bool:
         """Whether it needs the shared test data, and this machine has none."""
-        return not SHARED.is_dir() and any(SHARED in path.parents for path in self.settings.values())
+        paths = [value for value in self.settings.values() if isinstance(value, Path)]
+        return not SHARED.is_dir() and any(SHARED in path.parents for path in paths)
 
 
 def read_cases() -> list[Case]:
-    """Every row of the table, its paths resolved: "shared/" begins those in the folder of test data."""
+    """Every row of the table, its paths resolved: "shared/" begins those in the folder of test data.
+
+    A setting without a value is true.
+    """
     cases = []
     with (CORPUS / "corpus.tsv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
-            pairs = (setting.split("=") for setting in row.pop("with").split())
-            settings = {
+            pairs = [setting.partition("=") for setting in row.pop("with").split()]
+            settings: dict[str, Any] = {
                 name: SHARED / value.removeprefix("shared/")
                 if value.startswith("shared/")
                 else CORPUS / value
-                for name, value in pairs
+                for name, _, value in pairs
+                if value
             }
+            settings |= {name: True for name, _, value in pairs if not value}
             cases.append(Case(**row, settings=settings))
     return cases
 

@@ -49,6 +49,7 @@ def properties(signs: Path) -> dict[str, str]:
         "data": json.dumps({"train": str(signs), "label_map": str(folder / "label_map.pbtxt")}),
         "checkpoint": str(graph.locate()),
         "allow": "[]",
+        "tflite": "[]",
         "fingerprint": "f",
     }
 

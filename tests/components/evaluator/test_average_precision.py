@@ -65,3 +65,15 @@ def test_a_draw_without_the_class_is_undefined() -> None:
     nothing = np.zeros((1, 2), np.int64)
     assert np.isnan(average_precision(matches[1], nothing)).all()
     assert np.isnan(average_precision(matches[5], np.ones((1, 2), np.int64))).all()
+
+
+def test_how_many_weightings_are_computed_at_a_time_makes_no_difference(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images = random_images(6, crowds=0.2)
+    matches = match(images, [1])[1]
+    weights = np.random.default_rng(0).multinomial(len(images), np.full(len(images), 1 / len(images)), 20)
+    whole = average_precision(matches, weights)
+    monkeypatch.setattr("components.evaluator.average_precision._MOST_NUMBERS", 1)
+    np.testing.assert_array_equal(average_precision(matches, weights), whole)
+    assert len(np.unique(whole[:, 0])) > 10

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from components.evaluator.confusion import confusion_matrix, pair
-from components.evaluator.detections import ImageDetections
-from tests.components.evaluator.drawn_sets import LABELS, PLACES, label_map, random_images
+from components.evaluator.detections import ImageDetections, overlaps
+from tests.components.evaluator.drawn_sets import LABELS, PLACES, SETS, label_map, random_images
 
 NAMES = label_map(cat=1, dog=4)
 
@@ -64,6 +65,38 @@ def test_every_object_and_every_detection_is_counted_once() -> None:
 
 
 def test_an_image_without_objects() -> None:
-    found, objects = pair(image({}, {3: 1}, [0.9]), 0.5)
-    assert (found.tolist(), objects.tolist()) == ([0], [-1])
-    assert [one.tolist() for one in pair(image({0: 1}, {}, []), 0.5)] == [[], []]
+    alone = pair([image({}, {3: 1}, [0.9])], 0.5)
+    assert (alone.detection.tolist(), alone.object.tolist()) == ([0], [-1])
+    nothing = pair([image({0: 1}, {}, [])], 0.5)
+    assert (nothing.detection.tolist(), nothing.object.tolist(), nothing.missed.tolist()) == ([], [], [0])
+
+
+def pair_by_hand(one: ImageDetections, score: float) -> list[tuple[int, int]]:
+    """Detections and objects of an image, one after the other."""
+    order = np.argsort(-one.detection_scores, kind="stable")
+    order = order[one.detection_scores[order] >= np.float32(score)]
+    free, pairs = ~one.crowd, []
+    for row, index in zip(overlaps(one, order), order.tolist(), strict=True):
+        values = np.where(free, row, -1.0)
+        best = int(values.argmax()) if len(values) else -1
+        if best >= 0 and values[best] >= 0.5:
+            free[best] = False
+            pairs.append((index, best))
+        elif not (row[one.crowd] >= 0.5).any():
+            pairs.append((index, -1))
+    return sorted(pairs)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_all_images_at_once_are_paired_as_each_alone(name: str) -> None:
+    images, _ = SETS[name]()
+    pairs = pair(images, 0.2)
+    first_found = np.cumsum([0, *(len(one.detection_scores) for one in images)])
+    first_object = np.cumsum([0, *(len(one.groundtruth_classes) for one in images)])
+    expected = [
+        (int(first_found[number] + index), int(first_object[number] + best) if best >= 0 else -1)
+        for number, one in enumerate(images)
+        for index, best in pair_by_hand(one, 0.2)
+    ]
+    assert list(zip(pairs.detection.tolist(), pairs.object.tolist(), strict=True)) == expected
+    assert expected

@@ -17,7 +17,11 @@ from tfx.types import channel_utils, standard_artifacts
 from components.evaluator.component import Evaluator
 from components.evaluator.executor import Executor, bless
 from components.evaluator.results import Verdict, read_comparison
+from components.pusher.publish import publish
 from components.types import ConvertedModel, DataQuarantine, DetectorModel, Evaluation, ResolvedConfig
+from tests.object_store import Server, google, new_address
+
+__all__ = ["google"]
 
 
 def artifact(kind: type[types.Artifact], path: Path) -> list[types.Artifact]:
@@ -82,6 +86,25 @@ def test_the_blessing_is_tfx_s(
     assert read_comparison(tmp_path / "evaluation").verdict.blessed is bool(blessed)
     page = (tmp_path / "evaluation" / "report.html").read_text()
     assert "manual-7" in page and "abc123" in page
+
+
+def test_the_live_version_of_an_object_store_is_what_it_is_compared_with(
+    run_root: Path, tmp_path: Path, google: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = new_address(google, monkeypatch)
+    shutil.copytree(run_root / "model", tmp_path / "model")
+    (tmp_path / "model" / "pipeline.config").touch()
+    facts = {"detector": "signs", "run_id": "run-1", "fingerprint": "f"}
+    version = publish(tmp_path / "model", place, facts)
+    outputs = {
+        "evaluation": artifact(Evaluation, tmp_path / "evaluation"),
+        "blessing": artifact(standard_artifacts.ModelBlessing, tmp_path / "blessing"),
+    }
+    Executor().Do(inputs_of(run_root), outputs, properties(floor=0.5) | {"baseline": version.address})
+    baseline = read_comparison(tmp_path / "evaluation").baseline
+    assert (baseline.title, baseline.saved_model) == ("version 1", f"{place}/versions/1")
+    assert outputs["blessing"][0].get_string_custom_property("baseline_model") == f"{place}/versions/1"
+    assert f"{place}/versions/1" in (tmp_path / "evaluation" / "report.html").read_text()
 
 
 def test_tfx_s_resolver_finds_the_latest_blessed_model(tmp_path: Path) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from faster_coco_eval.core import mask
 from PIL import Image
 
 from components.evaluator.detections import ImageDetections
+from components.evaluator.mask_paths import mask_path
 from components.evaluator.pictures import WIDTH_PX, choose_samples, make_picture
 
 NAMES = {1: "stop", 2: "yield"}
@@ -68,3 +71,16 @@ def test_the_thumbnail_and_its_boxes_are_scaled_alike() -> None:
         int(box.y) + 3 : int(box.y + box.height) - 3, int(box.x) + 3 : int(box.x + box.width) - 3
     ]
     assert inside[..., 2].min() > 230 and inside[..., 0].max() < 30
+
+
+def test_masks_are_drawn_with_the_boxes_that_are_shown() -> None:
+    left, right = np.zeros((2, 600, 800), np.uint8)
+    left[60:180, 80:240], right[300:540, 400:720] = 1, 1
+    masks = [dict(mask.encode(np.asfortranarray(pixels))) for pixels in (left, right)]
+    found = replace(image([1, 2], [1, 2], [0.3, 0.9]), groundtruth_masks=masks, detection_masks=list(masks))
+    picture = make_picture(found, np.zeros((600, 800, 3), np.uint8), "a.jpg", NAMES, 0.5)
+    assert [box.mask for box in picture.truth] == [mask_path(one, 480, 360) for one in masks]
+    assert [box.mask for box in picture.predicted] == [mask_path(masks[1], 480, 360)] != [""]
+    assert {
+        box.mask for box in make_picture(image([1], [1]), left[..., None].repeat(3, -1), "a", NAMES, 0).truth
+    } == {""}

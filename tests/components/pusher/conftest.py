@@ -9,6 +9,9 @@ import pytest
 
 from components.evaluator.smoke_test import SmokeTest
 from tests.components.pusher.small_detector import save_small_detector, small_smoke_test
+from tests.object_store import QUICK, address, google, new_address, place, s3
+
+__all__ = ["address", "google", "place", "s3"]
 
 MANIFEST = {
     "detector": "signs",
@@ -38,6 +41,14 @@ def make_model(tmp_path: Path) -> Callable[[str], Path]:
         return directory
 
     return make
+
+
+@pytest.fixture(params=["folder", *QUICK])
+def destination(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A place to publish to where nothing was published; once for each kind."""
+    if request.param == "folder":
+        return str(tmp_path / "serving")
+    return new_address(request.getfixturevalue(request.param), monkeypatch)
 
 
 SCORES = {"a": 0.9, "b": 0.8}

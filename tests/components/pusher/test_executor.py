@@ -10,15 +10,18 @@ import pytest
 from tfx import types
 from tfx.types import channel_utils, standard_artifacts
 
+from components.evaluator.detector import SavedDetector
 from components.evaluator.options import GateOptions
 from components.evaluator.results import Comparison, GateRule, Metrics, ModelEvaluation, Verdict
 from components.evaluator.smoke_test import SmokeTest, write_smoke_test
 from components.pusher.component import Pusher
 from components.pusher.executor import Executor
-from components.pusher.history import read_history
-from components.pusher.versions import live_version
+from components.pusher.versions import live_version, read_history, version_folder
 from components.types import DetectorModel, Evaluation
 from detection.errors import BadInput, Failed
+from tests.components.pusher.conftest import SCORES
+from tests.components.pusher.small_detector import small_smoke_test
+from tests.object_store import objects
 
 
 def evaluation_of(value: float) -> ModelEvaluation:
@@ -45,7 +48,13 @@ def push(
     """Push a model with a blessing of 0 or 1; returns the pushed_model artifact."""
     monkeypatch.setenv("UPCYCLE_RUN_ID", "scheduled-3")
 
-    def run(content: str, blessed: int, evaluated: str | None = None, anyway: str = "") -> types.Artifact:
+    def run(
+        content: str,
+        blessed: int,
+        evaluated: str | None = None,
+        anyway: str = "",
+        destination: str = str(tmp_path / "serving"),
+    ) -> types.Artifact:
         def artifact(kind: type[types.Artifact], path: Path) -> types.Artifact:
             path.mkdir(exist_ok=True)
             made = kind()
@@ -84,7 +93,7 @@ def push(
             },
             {"pushed_model": [pushed]},
             {
-                "destination": str(tmp_path / "serving"),
+                "destination": destination,
                 "manifest": json.dumps(manifest),
                 "keep_versions": 0,
                 "publish_anyway": anyway,
@@ -108,6 +117,24 @@ def test_a_blessed_model_is_published(push: Callable[..., types.Artifact], tmp_p
     assert pushed.get_int_custom_property("version") == 1
     assert pushed.get_string_custom_property("pushed_destination") == str(live.path)
     assert (Path(pushed.uri) / "manifest.json").read_bytes() == (live.path / "manifest.json").read_bytes()
+
+
+def test_a_blessed_model_is_published_to_an_object_store(
+    push: Callable[..., types.Artifact], address: str
+) -> None:
+    with pytest.raises(Failed, match="does not detect what the evaluated one did"):
+        push("b", blessed=1, evaluated="a", destination=address)
+    assert objects(address) == {}
+    pushed = push("a", blessed=1, destination=address)
+    live = live_version(address)
+    assert live is not None and live.manifest.run_id == "scheduled-3"
+    assert pushed.get_string_custom_property("pushed_destination") == f"{address}/versions/1"
+    there = objects(address)
+    assert there["versions/1/manifest.json"] == (Path(pushed.uri) / "manifest.json").read_bytes()
+    assert len(there["versions/1/assets.extra/tf_serving_warmup_requests"]) > 0
+    with version_folder(live.address) as folder:
+        (found,) = SavedDetector(folder).detect(small_smoke_test(SCORES["a"]).image[None])
+    assert len(found.scores) == 1
 
 
 def test_a_model_that_was_not_the_evaluated_one_is_not_published(

@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from components.pusher.history import HISTORY_FILE, read_history
+from components.pusher.history import HISTORY_FILE
 from components.pusher.publish import publish, rollback
+from components.pusher.versions import read_history
 from detection.errors import Failed
 
 
 def test_who_when_why_and_what(
-    tmp_path: Path,
+    destination: str,
     make_model: Callable[[str], Path],
     manifest: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    destination = tmp_path / "serving"
     manifest["facts"] = {"metrics": {"mAP_50": 0.75}}
     first = publish(make_model("a"), destination, manifest, why="mAP@0.5 is 0.750")
     publish(make_model("b"), destination, manifest | {"run_id": "run-2"})
@@ -37,9 +37,8 @@ def test_who_when_why_and_what(
 
 
 def test_what_changes_nothing_is_not_written(
-    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+    destination: str, make_model: Callable[[str], Path], manifest: dict[str, Any]
 ) -> None:
-    destination = tmp_path / "serving"
     model = make_model("a")
     publish(model, destination, manifest)
     publish(model, destination, manifest)
@@ -66,5 +65,5 @@ def test_a_line_that_is_no_entry_is_named(tmp_path: Path) -> None:
     assert error.value.where == str(tmp_path / HISTORY_FILE)
 
 
-def test_nothing_published_has_no_history(tmp_path: Path) -> None:
-    assert read_history(tmp_path) == []
+def test_nothing_published_has_no_history(destination: str) -> None:
+    assert read_history(destination) == []

@@ -14,7 +14,7 @@ from components.pusher.versions import Version, list_versions, live_version
 from detection.errors import BadInput, Failed
 
 
-def served(destination: Path) -> Version:
+def served(destination: str | Path) -> Version:
     version = live_version(destination)
     assert version is not None
     return version
@@ -70,10 +70,10 @@ def test_others_may_read_a_version(
 
 
 def test_manifest_says_what_was_published(
-    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+    destination: str, make_model: Callable[[str], Path], manifest: dict[str, Any]
 ) -> None:
-    version = publish(make_model("a"), tmp_path / "serving", manifest)
-    read = served(tmp_path / "serving").manifest
+    version = publish(make_model("a"), destination, manifest)
+    read = served(destination).manifest
     assert read == version.manifest
     assert (read.detector, read.version, read.run_id, read.baseline) == ("signs", 1, "run-1", "")
     assert read.facts == {"data": {"train": "a" * 64}}
@@ -81,9 +81,8 @@ def test_manifest_says_what_was_published(
 
 
 def test_equal_bytes_are_one_version_and_the_newest_publish_is_live(
-    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+    destination: str, make_model: Callable[[str], Path], manifest: dict[str, Any]
 ) -> None:
-    destination = tmp_path / "serving"
     a, b = make_model("a"), make_model("b")
     first = publish(a, destination, manifest)
     assert publish(b, destination, manifest).number == 2
@@ -108,14 +107,14 @@ def test_rollback_is_one_step_and_reversible(
 
 
 def test_rollback_names_the_versions_there_are(
-    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
+    destination: str, make_model: Callable[[str], Path], manifest: dict[str, Any]
 ) -> None:
     with pytest.raises(BadInput, match="publish a model first"):
-        rollback(tmp_path / "serving", 1)
-    publish(make_model("a"), tmp_path / "serving", manifest)
-    publish(make_model("b"), tmp_path / "serving", manifest)
+        rollback(destination, 1)
+    publish(make_model("a"), destination, manifest)
+    publish(make_model("b"), destination, manifest)
     with pytest.raises(BadInput, match="choose one of: 1, 2"):
-        rollback(tmp_path / "serving", 7)
+        rollback(destination, 7)
 
 
 def test_rollback_refuses_a_version_that_was_changed(
@@ -130,9 +129,9 @@ def test_rollback_refuses_a_version_that_was_changed(
     assert served(destination).number == 2
 
 
-def test_nothing_published_yet(tmp_path: Path) -> None:
-    assert live_version(tmp_path / "serving") is None
-    assert list_versions(tmp_path / "serving") == []
+def test_nothing_published_yet(destination: str) -> None:
+    assert live_version(destination) is None
+    assert list_versions(destination) == []
 
 
 def test_leftovers_of_a_killed_publisher_are_removed(
@@ -201,12 +200,22 @@ def test_a_full_disk_fails_with_advice_and_leaves_serving_alone(
     assert served(destination).number == 1
 
 
-@pytest.mark.parametrize("address", ["gs://bucket/serving", "s3://bucket/serving"])
-def test_object_stores_are_refused(
-    make_model: Callable[[str], Path], manifest: dict[str, Any], address: str
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("s3:/bucket/serving", "two slashes"),
+        ("https://bucket/serving", "no address of an object store"),
+        ("s3://", "no bucket"),
+        ("gs://bucket/a/../b", "`..`"),
+        ("s3://bucket//a", "empty part"),
+    ],
+)
+def test_addresses_that_cannot_be_used_are_refused(
+    make_model: Callable[[str], Path], manifest: dict[str, Any], address: str, problem: str
 ) -> None:
-    with pytest.raises(BadInput, match="local or mounted"):
-        publish(make_model("a"), Path(address), manifest)
+    with pytest.raises(BadInput, match=problem) as error:
+        publish(make_model("a"), address, manifest)
+    assert error.value.where == address
 
 
 def test_a_destination_that_is_a_file_is_refused(

@@ -19,6 +19,7 @@ from detection.config.pipeline_config import parse_pipeline_config
 from detection.detector import Detector
 from detection.extractors.faster_rcnn_inception_v2 import faster_rcnn_inception_v2
 from detection.faster_rcnn_builder import build_faster_rcnn
+from detection.shim.builder import build_shim
 
 STEPS = 3
 BATCH = 8
@@ -72,7 +73,12 @@ FASTER_RCNN = """model { faster_rcnn {
     score_converter: SOFTMAX }
 } }"""
 
-MODELS = {"hard_examples": ssd(_MINER), "focal": ssd(_FOCAL), "faster_rcnn": FASTER_RCNN}
+MODELS = {
+    "hard_examples": ssd(_MINER),
+    "focal": ssd(_FOCAL),
+    "faster_rcnn": FASTER_RCNN,
+    "od_api": ssd(_MINER),  # through the OD API's own code
+}
 
 
 class Outcome(NamedTuple):
@@ -118,6 +124,8 @@ def distance(one: Outcome, other: Outcome) -> float:
 
 def _build(name: str) -> Detector:
     model = parse_pipeline_config(MODELS[name], name).model
+    if name == "od_api":
+        return build_shim(model)
     if name != "faster_rcnn":
         return build_detector(model)
     # of a tenth of the channels, which no config can ask for

@@ -45,7 +45,7 @@ def test_hard_examples_and_averages_are_those_of_the_whole_batch() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["focal", "faster_rcnn"])
+@pytest.mark.parametrize("name", ["focal", "faster_rcnn", "od_api"])
 def test_other_losses_are_those_of_the_whole_batch(name: str) -> None:
     assert distance(train(name), train(name, parts=2)) < 1e-5
 
@@ -56,6 +56,7 @@ class Job:
     def __init__(self, batch_size: int, accumulate: int) -> None:
         self.batch_size = batch_size
         self.options = TrainOptions(accumulate=accumulate)
+        self.train_masks = False
 
 
 def test_what_cannot_be_divided_is_refused() -> None:
@@ -70,6 +71,11 @@ def test_what_cannot_be_divided_is_refused() -> None:
     with pytest.raises(Indivisible, match="7 images can't be divided into 2 equal parts") as error:
         check_division(Job(7, 2), devices, detector)
     assert "set train.batch_size to 8" in error.value.fix
-    detector.sums_over_parts = False
-    with pytest.raises(Indivisible, match="the Object Detection API's own code"):
+    masks = Job(8, 2)
+    masks.train_masks = True
+    with pytest.raises(Indivisible, match="parts: the mask loss is divided by proposals"):
+        check_division(masks, devices, detector)
+    detector.indivisible = "one is drawn"
+    with pytest.raises(Indivisible, match="can't be computed in parts: one is drawn"):
         check_division(Job(8, 2), devices, detector)
+    check_division(Job(8, 1), devices, detector)

@@ -16,7 +16,7 @@ from components.trainer.dataset import (
     make_training_dataset,
     pad_groundtruth,
 )
-from components.trainer.records import decode_example
+from components.trainer.records import read_example
 from detection.augment import Augmentations, build_augmentations
 from detection.augment_example import Example
 from detection.config import protos
@@ -204,6 +204,6 @@ def test_masks_are_not_read_unless_asked_for(masked_file: Path) -> None:
     record = next(iter(tf.data.TFRecordDataset(str(masked_file)).skip(1))).numpy()
     broken = tf.train.Example.FromString(record)
     broken.features.feature["image/object/mask"].bytes_list.value[0] = b"no picture"
-    assert decode_example(tf.constant(broken.SerializeToString())).masks is None
+    assert read_example(tf.constant(broken.SerializeToString())).masks is None
     with pytest.raises(tf.errors.InvalidArgumentError):
-        decode_example(tf.constant(broken.SerializeToString()), masks=True)
+        read_example(tf.constant(broken.SerializeToString()), masks=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,6 @@ import tensorflow as tf
 from components.trainer.devices import (
     Devices,
     asked_for_gpu,
-    check_cluster,
     choose_gpus,
     describe,
     select_devices,
@@ -75,14 +75,44 @@ def test_a_processor_is_one_replica_that_is_not_compiled_by_itself() -> None:
     assert (devices.description, devices.replicas, devices.capabilities) == ("CPU", 1, ())
 
 
-def test_several_machines_are_refused() -> None:
-    for alone in ({}, {"TF_CONFIG": ""}, {"TF_CONFIG": '{"cluster": {"worker": ["here:1"]}}'}):
-        check_cluster(alone)
-    with pytest.raises(BadInput, match="runs on one machine, and the cluster has 2"):
-        check_cluster({"TF_CONFIG": '{"cluster": {"chief": ["here:1"], "worker": ["there:1"]}}'})
-    for text in ("{", "[]", '{"cluster": 3}'):
-        with pytest.raises(BadInput, match="no description of a cluster"):
-            check_cluster({"TF_CONFIG": text})
+def cluster_of_two(index: int) -> str:
+    """TF_CONFIG of one of two machines."""
+    cluster = {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}
+    return json.dumps({"cluster": cluster, "task": {"type": "worker", "index": index}})
+
+
+def test_a_run_is_the_first_machines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TF_CONFIG", cluster_of_two(1))
+    with pytest.raises(BadInput, match="the first one runs the training") as error:
+        select_devices(TrainOptions(device="cpu"))
+    assert "127.0.0.1:1" in error.value.fix and "components.trainer.follow" in error.value.fix
+
+
+@pytest.mark.parametrize("config", [None, cluster_of_two(0), '{"cluster": {"worker": ["here:1"]}}'])
+def test_only_another_machine_follows(monkeypatch: pytest.MonkeyPatch, config: str | None) -> None:
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    if config is not None:
+        monkeypatch.setenv("TF_CONFIG", config)
+    with pytest.raises(BadInput, match="does not say that this machine follows another one"):
+        select_devices(TrainOptions(), follows=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [
+        ({"lr_search": {}}, "train.lr_search"),
+        ({"sweep": {"learning_rate": [0.1]}}, "train.sweep"),
+        ({"halve_batch": True}, "train.halve_batch"),
+        ({"jit_compile": True}, "train.jit_compile"),
+    ],
+)
+def test_what_several_machines_cannot_do_is_refused_before_they_meet(
+    monkeypatch: pytest.MonkeyPatch, options: dict, where: str
+) -> None:
+    monkeypatch.setenv("TF_CONFIG", cluster_of_two(0))
+    with pytest.raises(BadInput) as error:
+        select_devices(TrainOptions(device="cpu", **options))
+    assert error.value.where == where
 
 
 class Model:

@@ -10,7 +10,7 @@ from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import standard_artifacts
 
-from components.trainer import executor
+from components.trainer import executor, fit
 from components.trainer.component import Trainer
 from components.types import ConvertedModel, DetectorModel, ResolvedConfig
 from detection.errors import BadInput
@@ -66,7 +66,7 @@ def test_retries_share_a_work_dir_that_success_removes(
             raise KeyboardInterrupt
         (args[1].out / "hyper_parameters.json").write_text(f"of call {len(calls)}")
 
-    monkeypatch.setattr(executor, "train", train)
+    monkeypatch.setattr(fit, "train", train)
     system = tmp_path / "Trainer" / ".system" / "stateful_working_dir"
     with pytest.raises(KeyboardInterrupt):
         run(node, system / "attempt-1", '{"steps": 7}')

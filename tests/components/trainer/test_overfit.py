@@ -14,6 +14,7 @@ from components.trainer.schedule import CosineDecay
 from components.trainer.trainable import DetectorTrainer
 from detection.boxes import iou
 from detection.builder import build_detector
+from detection.config.architectures import NATIVE, architecture_of
 from detection.config.pipeline_config import parse_pipeline_config
 from detection.detector import Detector
 from detection.layers import BatchNorm
@@ -104,6 +105,11 @@ def finds_everything(detector: Detector, images: np.ndarray, groundtruth: dict[s
     found = tf.cast(detections["detection_classes"][:, :LIKELIEST], tf.int32).numpy()
     right = (overlaps >= 0.5) & (groundtruth["classes"].numpy()[:, :, None] == found[:, None])
     return bool(right.any(axis=2).all())
+
+
+def test_every_native_architecture_is_here() -> None:
+    models = [parse_pipeline_config(CONFIGS[name], name).model for name in (*QUICK, *SLOW)]
+    assert {architecture_of(model) for model in models} == set(NATIVE)
 
 
 @pytest.mark.parametrize(

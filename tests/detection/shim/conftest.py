@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -25,16 +26,11 @@ def relative_path(variable: Any, detector: Detector) -> str:
     return variable.path.removeprefix(f"{detector.name}/")
 
 
-@pytest.fixture(scope="module")
-def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
-    """`request.param` names the config; without dropout, which draws other numbers on each side."""
-    text = CONFIGS[request.param]
-    text = text.replace(
-        "{ convolutional_box_predictor {", "{ convolutional_box_predictor { use_dropout: false"
-    )
-    config = parse_pipeline_config(text, request.param).model
-    native, shim = build_native(config), build_shim(config)
-    random = np.random.default_rng(3)
+def make_pair(config: Any, *, num_classes: int | None = None, seed: int = 3) -> Pair:
+    """Both models of a DetectionModel proto, with random values, which are not those of another `seed`."""
+    keras.utils.set_random_seed(seed)
+    native, shim = build_native(config, num_classes=num_classes), build_shim(config, num_classes)
+    random = np.random.default_rng(seed)
     values = {}
     for variable in native.weights:
         value = variable.numpy()
@@ -44,7 +40,17 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
         variable.assign(value)
     for variable in shim.weights:
         variable.assign(values[relative_path(variable, shim)])
-    yield Pair(native, shim)
+    return Pair(native, shim)
+
+
+@pytest.fixture(scope="module")
+def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    """`request.param` names the config; without dropout, which draws other numbers on each side."""
+    text = CONFIGS[request.param]
+    text = text.replace(
+        "{ convolutional_box_predictor {", "{ convolutional_box_predictor { use_dropout: false"
+    )
+    yield make_pair(parse_pipeline_config(text, request.param).model)
 
 
 @pytest.fixture(scope="session")

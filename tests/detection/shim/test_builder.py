@@ -60,19 +60,13 @@ def test_an_unknown_architecture_names_the_nearest() -> None:
         build_detector(model)
 
 
-@pytest.mark.parametrize(
-    ("change", "where"),
-    [
-        (lambda config: config.context_config.SetInParent(), "model.faster_rcnn.context_config"),
-        (lambda config: setattr(config, "number_of_stages", 1), "model.faster_rcnn.number_of_stages"),
-    ],
-)
-def test_what_no_image_alone_can_feed_is_bad_input(change: Callable[[Any], None], where: str) -> None:
-    model = _model(faster_rcnn("faster_rcnn_resnet50"))
-    change(model.faster_rcnn)
+def test_bare_proposals_are_bad_input() -> None:
+    model = _model(faster_rcnn("faster_rcnn_nas"))
+    model.faster_rcnn.image_resizer.fixed_shape_resizer.height = 100
+    model.faster_rcnn.number_of_stages = 1
     with pytest.raises(BadInput) as error:
         build_detector(model)
-    assert error.value.where == where
+    assert error.value.where == "model.faster_rcnn.number_of_stages"
 
 
 def test_code_that_needs_a_known_size_says_so() -> None:

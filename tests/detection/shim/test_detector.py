@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from detection.config.pipeline_config import parse_pipeline_config
+from detection.detector import Detector
 from detection.export import export_saved_model
 from detection.shim.builder import build_shim
 from detection.weights import read_weights, write_weights
@@ -16,7 +18,19 @@ from tests.detection.shim.conftest import Pair, relative_path
 from tests.parity.od_api_configs import CONFIGS
 
 CONFIG = "ssd_mobilenet_v1"
+Losses = dict[str, tf.Tensor]
+Gradients = dict[str, tf.Tensor]
 pytestmark = pytest.mark.parametrize("pair", [CONFIG], indirect=True)
+
+
+def losses_and_gradients(detector: Detector, compute: Callable[[], Losses]) -> tuple[Losses, Gradients]:
+    variables = detector.trainable_variables
+    with tf.GradientTape() as tape:
+        losses = compute()
+        total = tf.add_n(list(losses.values()))
+    gradients = tape.gradient(total, [variable.value for variable in variables], unconnected_gradients="zero")
+    names = [relative_path(variable, detector) for variable in variables]
+    return losses, dict(zip(names, gradients, strict=True))
 
 
 def test_has_the_native_model_s_variables(pair: Pair) -> None:
@@ -65,18 +79,52 @@ def test_has_the_native_model_s_gradients(
     """With batch norm frozen: its statistics over two images make rounding errors large."""
     found = []
     for detector in pair:
-        variables = detector.trainable_variables
+        inputs = detector.preprocess(images)
         detector.freeze_batch_norm = True
-        with tf.GradientTape() as tape:
-            losses = detector.compute_losses(detector.preprocess(images), groundtruth, training=True)
-            total = tf.add_n([*losses.values(), detector.regularization_loss()])
+        found.append(
+            losses_and_gradients(
+                detector,
+                lambda own=detector, inputs=inputs: (
+                    own.compute_losses(inputs, groundtruth, training=True)
+                    | {"regularization_loss": own.regularization_loss()}
+                ),
+            )[1]
+        )
         detector.freeze_batch_norm = False
-        gradients = tape.gradient(total, [variable.value for variable in variables])
-        names = [relative_path(variable, detector) for variable in variables]
-        found.append(dict(zip(names, gradients, strict=True)))
     for name, gradient in found[0].items():
         scale = float(tf.reduce_max(tf.abs(gradient)))
         np.testing.assert_allclose(found[1][name], gradient, atol=1e-4 * scale, rtol=0, err_msg=name)
+
+
+def test_parts_of_a_batch_add_up_to_the_native_model_s_batch(
+    pair: Pair, images: tf.Tensor, groundtruth: dict[str, tf.Tensor]
+) -> None:
+    native, shim = pair
+    inputs = native.preprocess(images)
+    parts = [{name: rows[i : i + 1] for name, rows in groundtruth.items()} for i in range(2)]
+    native.freeze_batch_norm = shim.freeze_batch_norm = True
+    try:
+        divisors = [float(shim.loss_divisor(part)) for part in parts]
+        assert divisors[0] > divisors[1] >= 1  # so halves of means would be wrong
+        divisor = tf.constant(sum(divisors))
+        assert float(divisor) == pytest.approx(float(native.loss_divisor(groundtruth)), rel=1e-6)
+        wanted = losses_and_gradients(
+            native, lambda: native.compute_losses(inputs, groundtruth, training=True)
+        )
+        found = [
+            losses_and_gradients(
+                shim,
+                lambda i=i: shim.compute_losses(inputs[i : i + 1], parts[i], training=True, divisor=divisor),
+            )
+            for i in range(2)
+        ]
+    finally:
+        native.freeze_batch_norm = shim.freeze_batch_norm = False
+    for place, values in enumerate(wanted):
+        for name, value in values.items():
+            scale = max(float(tf.reduce_max(tf.abs(value))), 1e-3)
+            total = found[0][place][name] + found[1][place][name]
+            np.testing.assert_allclose(total / scale, value / scale, atol=1e-5, rtol=0, err_msg=name)
 
 
 def test_frozen_batch_norm_stays(pair: Pair, images: tf.Tensor, groundtruth: dict[str, tf.Tensor]) -> None:

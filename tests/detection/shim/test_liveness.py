@@ -16,3 +16,13 @@ def test_what_an_output_is_computed_from_is_live() -> None:
 
     traced = compute.get_concrete_function(tf.TensorSpec([], tf.float32))
     assert live_names(traced, variables) == {"used", "in_a_branch"}
+
+
+def test_of_copies_a_graph_reads_the_first() -> None:
+    strategy = tf.distribute.MirroredStrategy(["CPU:0"])
+    with strategy.scope():
+        variables = {"used": tf.Variable(1.0), "not_used": tf.Variable(2.0)}
+        compute = tf.function(lambda x: variables["used"] * x, autograph=False)
+        traced = compute.get_concrete_function(tf.TensorSpec([], tf.float32))
+    assert all(len(variable.values) == 1 for variable in variables.values())
+    assert live_names(traced, variables) == {"used"}

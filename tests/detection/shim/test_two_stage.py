@@ -51,3 +51,19 @@ def test_losses_have_the_native_names_and_no_gradient_is_missing(
     gradients = tape.gradient(total, [variable.value for variable in shim.trainable_variables])
     missing = [v.path for v, g in zip(shim.trainable_variables, gradients, strict=True) if g is None]
     assert not missing and np.isfinite(float(total))
+
+
+def test_parts_of_a_two_stage_batch_add_up(
+    pair: Pair, images: tf.Tensor, groundtruth: dict[str, tf.Tensor]
+) -> None:
+    """At inference, where the proposals are not drawn; which anchors count is, among too many to take all."""
+    shim = pair.shim
+    inputs = shim.preprocess(images)
+    parts = [{name: rows[i : i + 1] for name, rows in groundtruth.items()} for i in range(2)]
+    divisor = tf.add_n([shim.loss_divisor(part) for part in parts])
+    assert float(divisor) == float(pair.native.loss_divisor(groundtruth)) == 2
+    wanted = pair.native.compute_losses(inputs, groundtruth)
+    found = [shim.compute_losses(inputs[i : i + 1], parts[i], divisor=divisor) for i in range(2)]
+    for name in ("localization_loss", "classification_loss"):
+        np.testing.assert_allclose(found[0][name] + found[1][name], wanted[name], rtol=1e-4, err_msg=name)
+    assert set(found[0]) == set(wanted)

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from detection.errors import BadInput
 from detection.tf1.frozen_graph import (
+    DETECTIONS,
     FrozenDetector,
     fake_quantization_count,
     frozen_variables,
@@ -134,3 +135,25 @@ def test_a_graph_with_variables_is_not_frozen(tmp_path):
 def test_a_graph_that_is_no_detector():
     with pytest.raises(BadInput, match="no image_tensor, detection_boxes"):
         FrozenDetector(_graph(_quantised))
+
+
+def _remembering() -> None:
+    placeholder = tf.compat.v1.placeholder
+    images = placeholder(tf.uint8, [1, None, None, 3], "image_tensor")
+    features = placeholder(tf.float32, [1, 4, 3], "context_features")
+    valid = placeholder(tf.int32, [1], "valid_context_size")
+    seen = tf.reduce_sum(tf.cast(images, tf.float32)) + tf.reduce_sum(features) + tf.cast(valid, tf.float32)
+    for name in DETECTIONS:
+        tf.identity(seen, name)
+
+
+def test_a_memory_is_fed_beside_the_image():
+    detector = FrozenDetector(_graph(_remembering))
+    assert detector.context_shape == (4, 3)
+    images = np.ones([2, 5, 1, 3], np.uint8)
+    memory = {
+        "context_features": np.stack([np.full([4, 3], 2.0), np.zeros([4, 3])]),
+        "valid_context_size": np.array([4, 1]),
+    }
+    found = detector.fetch(["detection_boxes:0"], images, memory)["detection_boxes:0"]
+    np.testing.assert_array_equal(found, [15 + 24 + 4, 15 + 1])
