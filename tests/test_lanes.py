@@ -72,7 +72,8 @@ def test_what_a_command_leaves_behind_is_ended(tmp_path: Path) -> None:
 
 
 def test_a_command_that_cannot_start_ends_the_others(tmp_path: Path) -> None:
-    running = shell("running", f"echo $$ > {tmp_path}/pid; exec sleep 300")
+    # moved into place: it may be ended before it has written anything
+    running = shell("running", f"cd {tmp_path} && echo $$ > new && mv new pid && exec sleep 300")
     with pytest.raises(FileNotFoundError):
         run([running, Command("absent", [str(tmp_path / "absent")], {})], lanes=2)
     assert not (tmp_path / "pid").exists() or has_ended(int((tmp_path / "pid").read_text()))
