@@ -57,6 +57,11 @@ class Detector:
             assert one["end_date"] <= next_one["start_date"], "two runs at a time"
         return runs
 
+    def backfills_are_over(self) -> bool:
+        """Whether Airflow would take another one: it looks each half minute whether one has ended."""
+        found = self.airflow.api("GET", f"/api/v2/backfills?dag_id={self.dag_id}")["backfills"]
+        return bool(found) and all(backfill["completed_at"] for backfill in found)
+
     def spans(self) -> list[str | None]:
         """What the nodes were told to read, in order."""
         return [
@@ -114,6 +119,7 @@ def test_the_clock_and_a_backfill(airflow: Airflow) -> None:
     runs = detector.ended(4)
     assert {run["run_type"] for run in runs[1:]} == {"backfill"}
     assert detector.spans() == [last_night(), *march]
+    airflow.wait_for(detector.backfills_are_over, 120, "the scheduler's word that the backfill is over")
     april = {"microcontrollers": detector.name, "2026-03": "2026-04"}
     run_documented(airflow, "backfill command", **april)
     runs = detector.ended(7)
