@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,8 @@ from pathlib import Path
 import pytest
 
 from components.object_store.store import ObjectStore, open_store
+from dags.child import die_with
+from tests.airflow.postgresql import free_port
 
 ROOT = Path(__file__).parents[1]
 _START_SECONDS = 120
@@ -83,6 +84,19 @@ def new_address(server: Server, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"{server.scheme}://{bucket}/serving"
 
 
+@pytest.fixture
+def no_s3_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """This process finds no credentials for S3, wherever boto3 looks."""
+    import boto3
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+
+
 def objects(address: str) -> dict[str, bytes]:
     """Every object below an address."""
     store: ObjectStore = open_store(address)
@@ -93,7 +107,9 @@ def objects(address: str) -> dict[str, bytes]:
 def s3_server() -> Iterator[Server]:
     """moto's server. It has no lock between looking at an object and replacing it, so writes wait in line."""
     command = [sys.executable, "-m", "tests.object_store"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=die_with(os.getpid())
+    )
     with _ended(process):
         assert process.stdout is not None
         port = int(process.stdout.readline())
@@ -128,7 +144,13 @@ def google_server() -> Iterator[Server]:
         "log-level": "error",
     }
     command = [str(binary), *(f"-{name}={value}" for name, value in options.items())]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=die_with(os.getpid()),
+    )
     with _ended(process):
         _wait(f"{url}/storage/v1/b", process)
         yield Server(
@@ -140,12 +162,6 @@ def google_server() -> Iterator[Server]:
             },
             process,
         )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -190,14 +206,7 @@ def _serve_s3() -> None:
 
     server = make_server("127.0.0.1", 0, app, threaded=True)
     print(server.server_port, flush=True)
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
     server.serve_forever()
-
-
-def _end_with_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(0)
 
 
 if __name__ == "__main__":

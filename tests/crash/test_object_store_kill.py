@@ -6,10 +6,8 @@ import json
 import multiprocessing
 import random
 import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from hashlib import sha256
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -22,6 +20,7 @@ from components.object_store.store import open_store
 from components.pusher.publish import publish, rollback
 from components.pusher.versions import list_versions, live_version, read_history
 from tests.crash.object_publisher import MANIFEST, run
+from tests.crash.polling import polling
 from tests.crash.test_publish_kill import expected, make_model
 from tests.object_store import QUICK, Server, google, new_address, s3
 
@@ -80,30 +79,11 @@ def look(destination: str, allowed: list[dict[str, str]]) -> int | None:
     return int(number)
 
 
-@contextmanager
-def polling_reader(destination: str, models: list[Path]) -> Iterator[list[int | None]]:
-    """Poll from another thread; what it saw is in the list, and its failure is raised."""
+def polling_reader(destination: str, models: list[Path]) -> AbstractContextManager[list[int | None]]:
+    """Poll the destination from another thread; see `polling`."""
     allowed = [expected(model) for model in models]
-    seen: list[int | None] = []
-    problems: list[BaseException] = []
-    stop = threading.Event()
-
-    def poll() -> None:
-        try:
-            while not stop.is_set():
-                seen.append(look(destination, allowed))
-                time.sleep(0.02)  # the servers have other requests to answer too
-        except BaseException as error:
-            problems.append(error)
-
-    thread = threading.Thread(target=poll)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        stop.set()
-        thread.join()
-    assert not problems, problems
+    # the servers have other requests to answer too
+    return polling(lambda: look(destination, allowed), pause=0.02)
 
 
 def check_published(destination: str, models: list[Path], removed: int = 0) -> None:

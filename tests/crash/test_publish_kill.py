@@ -10,16 +10,15 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from components.pusher.publish import publish
 from components.pusher.versions import read_history
+from tests.crash.polling import polling
 
 ROOT = Path(__file__).parents[2]
 WORKER = Path(__file__).with_name("publisher.py")
@@ -86,30 +85,10 @@ def look(destination: Path, allowed: list[dict[str, str]]) -> int | None:
     return int(name)
 
 
-@contextmanager
-def polling_reader(destination: Path, models: list[Path]) -> Iterator[list[int | None]]:
-    """Poll the destination from another thread; what it saw is in the list, and its failure is raised."""
+def polling_reader(destination: Path, models: list[Path]) -> AbstractContextManager[list[int | None]]:
+    """Poll the destination from another thread; see `polling`."""
     allowed = [expected(model) for model in models]
-    seen: list[int | None] = []
-    problems: list[BaseException] = []
-    stop = threading.Event()
-
-    def poll() -> None:
-        try:
-            while not stop.is_set():
-                seen.append(look(destination, allowed))
-                time.sleep(0.001)
-        except BaseException as error:
-            problems.append(error)
-
-    thread = threading.Thread(target=poll)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        stop.set()
-        thread.join()
-    assert not problems, problems
+    return polling(lambda: look(destination, allowed), pause=0.001)
 
 
 def check_published(destination: Path, models: list[Path]) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from apache_beam.internal.gcp import auth
 from apache_beam.io.filesystems import FileSystems
@@ -19,9 +18,10 @@ from components.example_gen.sources import FileSource, RecordSource
 from components.object_store import gcs
 from components.object_store.store import open_store
 from detection.errors import BadInput, Failed
-from tests.object_store import address, free_port, google, place, s3
+from tests.airflow.postgresql import free_port
+from tests.object_store import address, google, no_s3_credentials, place, s3
 
-__all__ = ["address", "google", "place", "s3"]
+__all__ = ["address", "google", "no_s3_credentials", "place", "s3"]
 
 
 @pytest.fixture(autouse=True)
@@ -104,13 +104,8 @@ def test_a_store_that_does_not_answer_may_later(scheme: str, monkeypatch: pytest
             use()
 
 
-def test_s3_without_credentials_says_so_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+@pytest.mark.usefixtures("no_s3_credentials")
+def test_s3_without_credentials_says_so_at_once() -> None:
     with pytest.raises(BadInput, match="Unable to locate credentials"):
         file_systems.files_below("s3://bucket/a")
 

@@ -13,7 +13,7 @@ import pytest
 from components.object_store import gcs
 from components.object_store.store import ObjectStore, open_store
 from detection.errors import BadInput, Failed
-from tests.object_store import free_port
+from tests.airflow.postgresql import free_port
 
 USES: list[Callable[[ObjectStore], object]] = [
     lambda store: store.read("a"),
@@ -110,15 +110,8 @@ def test_a_store_that_does_not_answer_may_later(
     assert error.value.exit_code == 1
 
 
-def test_s3_without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import boto3
-
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+@pytest.mark.usefixtures("no_s3_credentials")
+def test_s3_without_credentials() -> None:
     with pytest.raises(BadInput, match="Unable to locate credentials") as error:
         open_store("s3://bucket/a").read("a")
     assert "AWS_ACCESS_KEY_ID" in error.value.fix
