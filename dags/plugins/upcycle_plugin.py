@@ -1,4 +1,5 @@
-"""Airflow's plugin: makes the links on tasks known, serves the pages that they open, and writes run notes."""
+"""Airflow's plugin: makes the links on tasks known, serves the pages that they open, and listens to
+the ends of runs."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from airflow.plugins_manager import AirflowPlugin
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse
 
-from dags import run_note
+from dags import run_note, run_state
 from dags.environment import upcycle_home
 from dags.links import LINKS, PAGES, PREFIX
 
@@ -54,5 +55,5 @@ class UpcyclePlugin(AirflowPlugin):
 
     name = "upcycle"
     operator_extra_links = list(LINKS)
-    listeners = [run_note]
+    listeners = [run_state, run_note]
     fastapi_apps = [{"app": app, "url_prefix": PREFIX, "name": "Upcycle's reports"}]

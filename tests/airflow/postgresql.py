@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -66,7 +67,7 @@ def postgresql(folder: Path, password: str = "p@ss/word") -> Iterator[str]:
             preexec_fn=die_with(os.getpid()),
         )
     try:
-        _wait_for(server, port, folder / "log")
+        _wait_for(server, folder / "data", folder / "log")
         yield f"postgresql://{USER}:{quote(password, safe='')}@127.0.0.1:{port}"
         assert server.poll() is None, f"PostgreSQL ended with {server.returncode}:\n{_tail(folder / 'log')}"
     finally:
@@ -119,12 +120,14 @@ def _tail(log: Path) -> str:
     return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
 
 
-def _wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_for(server: subprocess.Popen[bytes], data: Path, log: Path) -> None:
+    """Until it takes connections; the port alone is open before that, and answers "starting up"."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert server.poll() is None, log.read_text(encoding="utf-8", errors="replace")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+        with contextlib.suppress(FileNotFoundError):
+            lines = (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+            if len(lines) >= 8 and lines[7].strip() == "ready":
                 return
         time.sleep(0.1)
-    raise AssertionError("PostgreSQL doesn't listen: " + log.read_text(encoding="utf-8", errors="replace"))
+    raise AssertionError("PostgreSQL isn't ready: " + log.read_text(encoding="utf-8", errors="replace"))

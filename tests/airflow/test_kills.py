@@ -9,10 +9,13 @@ import json
 import os
 import signal
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import create_engine, text
 
+from tests.airflow.harness import DATABASE
 from tests.airflow.processes import is_alive, left_running
 
 if TYPE_CHECKING:
@@ -100,6 +103,42 @@ def test_mark_a_run_failed(airflow: Airflow) -> None:
     assert states["ExampleGen"] == "failed"
     assert not {"running", "queued", "scheduled", "up_for_retry"} & set(states.values())
     assert "Trainer" not in [call["node"] for call in airflow.calls(run_id=run_id)]
+
+
+def test_mark_a_run_failed_while_the_scheduler_queues_a_task(
+    airflow: Airflow, airflow_database: dict[str, str]
+) -> None:
+    """The two wait for each other, PostgreSQL ends the scheduler's transaction, and it is made anew.
+
+    Left alone, Airflow 3.3.2 then says success: the scheduler doesn't read the run's state again.
+    """
+    url = airflow_database.get(DATABASE)
+    if url is None:
+        pytest.skip("SQLite locks no rows")
+    dag_id = airflow.add_detector("mark-beside")
+    airflow.steer("ExampleGen", sleep=FOREVER)
+    airflow.steer("ConfigValidator", sleep=FOREVER)
+    run_id = airflow.trigger(dag_id)
+    attempt = Attempt(airflow, run_id, "ExampleGen")
+    Attempt(airflow, run_id, "ConfigValidator")
+    engine = create_engine(url)
+    ours = " WHERE run_id = :run_id AND "
+    with engine.begin() as marking:  # what the REST API does, with a pause in the middle
+        name = {"run_id": run_id}
+        marking.execute(text(f"UPDATE task_instance SET state = 'skipped'{ours}state IS NULL"), name)
+        airflow.mark_task(dag_id, run_id, "ConfigValidator", "success")
+        with engine.connect() as other:
+            waits = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            airflow.wait_for(lambda: other.execute(waits).scalar(), 60, "the scheduler waits")
+        marking.execute(text(f"UPDATE dag_run SET state = 'failed'{ours}true"), name)
+        marking.execute(text(f"UPDATE task_instance SET state = 'failed'{ours}state = 'running'"), name)
+    engine.dispose()
+    attempt.wait_for_end(airflow)
+    log = Path(airflow.home) / ".airflow" / "service-logs" / "scheduler.log"
+    corrected = f"run {run_id} has failed: ExampleGen"
+    airflow.wait_for(lambda: corrected in log.read_text(encoding="utf-8"), 30, corrected)
+    assert airflow.state(dag_id, run_id) == "failed"
+    assert airflow.tasks(dag_id, run_id)["CheckpointConverter"]["state"] == "skipped"
 
 
 def test_kill_the_dag_processor(airflow: Airflow) -> None:
