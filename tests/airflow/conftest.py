@@ -7,14 +7,18 @@ every process ends with the session, also after a failure, Ctrl-C or a kill -9 o
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
     from tests.airflow.harness import Airflow
+    from tests.dags.fake_docker import FakeDocker
+    from tests.dags.fake_kubernetes import FakeKubernetes
 
 if importlib.util.find_spec("airflow") is None:  # the ML environment, where `make test` runs the other tests
     collect_ignore_glob = ["test_*.py"]
@@ -40,14 +44,47 @@ def airflow_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[
 
 
 @pytest.fixture(scope="session")
+def airflow_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the Airflow of all tests lives."""
+    return tmp_path_factory.mktemp("airflow")
+
+
+@pytest.fixture(scope="session")
+def docker(airflow_folder: Path) -> Iterator[FakeDocker]:
+    """The engine that Airflow knows; it runs the stubs."""
+    from tests.dags.fake_docker import FakeDocker
+
+    with closing(FakeDocker(airflow_folder / "python", _of_the_stubs(airflow_folder))) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def kubernetes(airflow_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeKubernetes]:
+    """The cluster that Airflow knows; it runs the stubs."""
+    from tests.dags.fake_kubernetes import FakeKubernetes
+
+    own = tmp_path_factory.mktemp("kubernetes")
+    with closing(FakeKubernetes(airflow_folder / "python", _of_the_stubs(airflow_folder), own)) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
 def airflow_session(
-    tmp_path_factory: pytest.TempPathFactory, airflow_database: dict[str, str]
+    airflow_folder: Path,
+    airflow_database: dict[str, str],
+    docker: FakeDocker,
+    kubernetes: FakeKubernetes,
 ) -> Iterator[Airflow]:
     """The Airflow of all tests; use `airflow`."""
     from tests.airflow.harness import running
 
-    with running(tmp_path_factory.mktemp("airflow"), airflow_database) as airflow:
+    engines = {"DOCKER_HOST": docker.url, "AIRFLOW_CONN_KUBERNETES_DEFAULT": kubernetes.connection()}
+    with running(airflow_folder, airflow_database | engines) as airflow:
         yield airflow
+
+
+def _of_the_stubs(folder: Path) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "UPCYCLE_STUB": str(folder)}
 
 
 @pytest.fixture

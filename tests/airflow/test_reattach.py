@@ -4,41 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-import pytest
-
-from tests.dags.fake_docker import FakeDocker
-from tests.dags.fake_kubernetes import FakeKubernetes
 
 if TYPE_CHECKING:
     from tests.airflow.harness import Airflow
+    from tests.dags.fake_docker import FakeDocker
+    from tests.dags.fake_kubernetes import FakeKubernetes
 
 FOLLOWED = {"docker": "following it", "kubernetes": "Reusing existing pod"}  # what the task's log says
-
-
-@pytest.fixture
-def engines(tmp_path: Path) -> Iterator[tuple[FakeDocker, FakeKubernetes]]:
-    python = tmp_path / "python"  # the harness makes it
-    own = {"PATH": os.environ["PATH"], "UPCYCLE_STUB": str(tmp_path)}
-    docker = FakeDocker(python, own)
-    kubernetes = FakeKubernetes(python, own, tmp_path)
-    yield docker, kubernetes
-    docker.close()
-    kubernetes.close()
-
-
-@pytest.fixture
-def airflow(tmp_path: Path, engines: tuple[FakeDocker, FakeKubernetes]) -> Iterator[Airflow]:
-    """An Airflow of this test's own, which knows the two engines."""
-    from tests.airflow.harness import running
-
-    docker, kubernetes = engines
-    address = {"DOCKER_HOST": docker.url, "AIRFLOW_CONN_KUBERNETES_DEFAULT": kubernetes.connection()}
-    with running(tmp_path, address) as airflow:
-        yield airflow
 
 
 def task_runners(airflow: Airflow) -> list[int]:
@@ -49,12 +22,11 @@ def task_runners(airflow: Airflow) -> list[int]:
 
 
 def test_what_a_killed_task_has_started_is_followed(
-    airflow: Airflow, engines: tuple[FakeDocker, FakeKubernetes]
+    airflow: Airflow, docker: FakeDocker, kubernetes: FakeKubernetes
 ) -> None:
-    docker, kubernetes = engines
-    airflow.steer("ExampleGen", hold=True)
     runs = {}
     for executor in FOLLOWED:
+        airflow.steer("ExampleGen", f"on-{executor}", hold=True)
         dag_id = airflow.add_detector(f"on-{executor}", executor=executor)
         runs[executor] = dag_id, airflow.trigger(dag_id)
     for dag_id, run_id in runs.values():
@@ -75,7 +47,7 @@ def test_what_a_killed_task_has_started_is_followed(
     for dag_id, run_id in runs.values():
         assert airflow.finished(dag_id, run_id, seconds=400) == "success"
         assert airflow.xcom(dag_id, run_id, "ExampleGen")["node"] == "ExampleGen"
-    assert [call for call in airflow.calls() if call.get("beside")] == []
+        assert [call for call in airflow.calls(run_id=run_id) if call.get("beside")] == []
     commands = [one.body["Cmd"] for one in docker.created], [pod.base["args"] for pod in kubernetes.created]
     assert [sum("--node=ExampleGen" in command for command in made) for made in commands] == [1, 1]
     assert docker.containers == {} and kubernetes.pods == {}
