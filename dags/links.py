@@ -34,7 +34,7 @@ class _NodeLink(BaseOperatorLink):
 
 
 class ReportLink(_NodeLink):
-    """`Report` on the Evaluator: metrics, verdict, pictures."""
+    """`Report` on the Evaluator: metrics, verdict, pictures; on the summary with how the run ended."""
 
     name = "Report"
 
@@ -101,7 +101,8 @@ def node_pages(task_id: str, result: Any, ti: Any) -> dict[str, Path]:
     if evaluation := output(result, "evaluation"):
         pages["Report"] = evaluation / REPORT_FILE
     if task_id == "summary" and (plan := ti.xcom_pull(task_ids="plan")):
-        pages["Lineage"] = Path(plan["run_dir"]) / LINEAGE_FILE
+        run_dir = Path(plan["run_dir"])
+        pages |= {"Report": run_dir / REPORT_FILE, "Lineage": run_dir / LINEAGE_FILE}
     return pages
 
 

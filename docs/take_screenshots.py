@@ -83,6 +83,16 @@ class Browser:
         """Makes the window `width` by `height` pixels large."""
         self._call("POST", "/window/rect", {"width": width, "height": height})
 
+    def show_as(self, scheme: str, width: int, height: int, mobile: bool = False) -> None:
+        """Shows pages as a device with such a screen does that asks for `light` or `dark`."""
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}
+        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        for command, values in (
+            ("Emulation.setDeviceMetricsOverride", screen),
+            ("Emulation.setEmulatedMedia", media),
+        ):
+            self._call("POST", "/goog/cdp/execute", {"cmd": command, "params": values})
+
     def screenshot(self, file: Path) -> None:
         """Saves what the window shows."""
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -235,10 +245,15 @@ def take_broken(
 
 
 def take_report(browser: Browser, report: Path) -> None:
-    """The picture of the demo's report, which `make demo` has written."""
-    browser.resize(1500, width=1180)
-    browser.open(report.as_uri())
-    browser.screenshot(IMAGES / "report.png")
+    """The demo's report, which `make demo` has written: on a screen, at night, and on a phone."""
+    for name, scheme, width, height in (
+        ("report", "light", 1180, 1357),
+        ("report_dark", "dark", 1180, 1357),
+        ("report_phone", "light", 390, 1357),
+    ):
+        browser.show_as(scheme, width, height, mobile=width < 600)
+        browser.open(report.as_uri())
+        browser.screenshot(IMAGES / f"{name}.png")
 
 
 def main() -> None:

@@ -9,10 +9,14 @@ from pydantic import BaseModel
 
 from components.checkpoint_converter.locate import locate
 from components.config_validator.checkpoint_facts import original_config
+from components.evaluator.baseline import kept_classes, require_old_classes
+from components.evaluator.gate import require_known_classes
+from components.evaluator.slices import require_readable
 from components.example_gen.images import sample_of_records
 from components.example_gen.read import files_of_split, is_there, resolve
 from components.example_gen.records import as_options
 from components.example_gen.validate import validate_data
+from detection.config.label_map import read_label_map
 from detection.errors import BadInput
 from pipelines.data_content import content_of_data
 from pipelines.fingerprint import Content, content_of, hash_of_files
@@ -69,6 +73,12 @@ def resolve_inputs(spec: DetectorSpec, span: str | None = None, home: DetectorHo
             _require(path, f"evaluate.{role}", spec.name, Path(path).is_file())
         if paths:
             contents[role] = content_of(Path(paths[0]), beside=[Path(path) for path in paths[1:]])
+    # the Evaluator asks the same, after hours of training
+    labels = read_label_map(Path(data.label_map))
+    require_known_classes(spec.gate, labels)
+    require_readable(spec.evaluate.slices)
+    tf1_labels = read_label_map(Path(spec.model.label_map)) if spec.model.label_map else None
+    require_old_classes(kept_classes(labels, tf1_labels), spec.evaluate, spec.gate)
     evaluated = [record for record in records if record.split == "eval"] or records
     proof = sample_of_records(evaluated, PROOF_IMAGES, (home or DetectorHome.of(spec.name)).proof_images)
     return Inputs(

@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from components.pusher.destination import open_destination
 from components.pusher.manifest import MANIFEST_FILE
-from components.pusher.versions import Version, list_versions, live_version, version_at
+from components.pusher.versions import Version, live_number, live_version, version_at
 from detection.errors import BadInput
 from pipelines.home import DetectorHome, upcycle_home
 from pipelines.metadata import connection_config, metadata_address
@@ -82,11 +83,11 @@ def find_version(what: str) -> Version:
         if live is None:
             raise BadInput(f"no version of {detector} is live", destination, _known_detectors())
         return live
-    versions = {version.number: version for version in list_versions(destination)}
-    if int(number) not in versions:
-        there = ", ".join(map(str, versions)) or "none"
+    place = open_destination(destination)
+    if int(number) not in place.numbers():
+        there = ", ".join(map(str, place.numbers())) or "none"
         raise BadInput(f"{detector} has no version {number}", destination, f"the versions are: {there}")
-    return versions[int(number)]
+    return place.version(int(number))
 
 
 def destination_of(detector: str) -> str:
@@ -102,7 +103,6 @@ def trace(version: Version) -> Lineage:
     """Follow a version back to its inputs. Raises BadInput if this metadata store doesn't know it."""
     manifest = version.manifest
     home = DetectorHome.of(manifest.detector)
-    live = live_version(version.destination)
     ancestry = _Ancestry(home, version)
     steps = ancestry.steps()
     by_node = {step.node: properties for step, properties in steps}
@@ -111,7 +111,7 @@ def trace(version: Version) -> Lineage:
         detector=manifest.detector,
         version=version.number,
         path=version.address,
-        live=live is not None and live.number == version.number,
+        live=live_number(version.destination) == version.number,
         run_id=manifest.run_id,
         created=manifest.created,
         content_hash=manifest.content_hash,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from components.evaluator.results import Comparison, Metrics, read_comparison
+from components.evaluator.results import REPORT_FILE, Comparison, Metrics, read_comparison
 from components.trainer.hyper_parameters import HYPER_PARAMETERS_FILE, HyperParameters
 from detection.errors import BadInput
 from pipelines.home import DetectorHome
@@ -103,11 +104,18 @@ def _evaluation(plan: Plan) -> Comparison:
 
 
 def _report(plan: Plan) -> str:
-    return str(_evaluation_folder(plan) / "report.html")
+    """The run's own page; the Evaluator's where there is no summary yet."""
+    own = Path(plan.run_dir) / REPORT_FILE
+    return str(own if own.is_file() else _evaluation_folder(plan) / REPORT_FILE)
 
 
 def _by_class(metrics: Metrics) -> dict[str, float | None]:
-    return {found.display_name: found.mAP for found in metrics.by_class.values()}
+    """AP by the classes' names for people, where they are names of one class each."""
+    shown = Counter(found.display_name for found in metrics.by_class.values())
+    return {
+        found.display_name if shown[found.display_name] == 1 else name: found.mAP
+        for name, found in metrics.by_class.items()
+    }
 
 
 def _inputs(plan: Plan) -> dict[str, str]:

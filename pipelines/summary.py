@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from components.evaluator.options import GateOptions
 from components.evaluator.results import REPORT_FILE, ModelEvaluation, Verdict, read_comparison
-from components.pusher.versions import live_version
+from components.pusher.versions import live_number
 from detection.config.text_files import write_text
 from detection.errors import Failed
 from pipelines.evaluated_model import EvaluatedModel
@@ -49,7 +49,7 @@ class Summary(BaseModel):
     """summary.json. `conversion`, `data` and `training` are the nodes' own reports, abridged.
 
     A run that only evaluates has no `training`, and `evaluated` says what it measured; one that only converts
-    has neither data nor measurements, and its `report` is "".
+    has neither data nor measurements, and its `report` is "". Later runs leave a run's report as it is.
     """
 
     detector: str
@@ -100,7 +100,7 @@ def summarize(plan: Plan) -> Summary:
     results = {node: _result(plan, node) for node in plan.nodes}
     evaluator, trainer, examples = (results.get(node) for node in ("Evaluator", "Trainer", "ExampleGen"))
     comparison = read_comparison(_output(evaluator, "evaluation")) if evaluator else None
-    live = live_version(plan.destination)
+    live = live_number(plan.destination)
     return Summary(
         detector=plan.spec.name,
         run_id=plan.run_id,
@@ -127,14 +127,14 @@ def summarize(plan: Plan) -> Summary:
         candidate=comparison.candidate if comparison else None,
         baseline=comparison.baseline if comparison else None,
         verdict=comparison.verdict if comparison else None,
-        published=_published(results.get("Pusher"), live.number if live else None),
-        live_version=live.number if live else None,
-        report=str(plan.home.report) if comparison else "",
+        published=_published(results.get("Pusher"), live),
+        live_version=live,
+        report=str(Path(plan.run_dir) / REPORT_FILE) if comparison else "",
     )
 
 
 def write_summary(plan: Plan) -> Summary:
-    """Write report.html, lineage.html and summary.json to the detector's folder, and return the summary.
+    """Write report.html, lineage.html and summary.json to the run's and the detector's folder; the summary.
 
     The report is the Evaluator's, and the run that it was part of.
     """
@@ -144,7 +144,8 @@ def write_summary(plan: Plan) -> Summary:
         page = _with_remark(written.read_text(encoding="utf-8"), summary)
         before, footer, after = page.partition("<footer>")
         section = run_section(plan, summary.nodes)
-        write_text(f"{before}{section}{footer}{after}", plan.home.report)
+        for file in (Path(summary.report), plan.home.report):
+            write_text(f"{before}{section}{footer}{after}", file)
     write_lineage_page(plan)
     # The last file of a run that ended well: who looks for silence goes by it.
     write_json(Path(plan.run_dir) / "summary.json", summary.model_dump())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from components.evaluator.options import EvaluateOptions, GateOptions
 from detection.config.label_map import LabelMap, LabelMapItem, read_label_map
 from detection.errors import BadInput
 
@@ -58,3 +60,17 @@ def kept_classes(data: LabelMap, tf1: LabelMap | None) -> list[tuple[LabelMapIte
     """The TF1 model's classes that the data still has, each with the data's id."""
     found = [(item, data.id_of_class(item)) for item in (tf1.items if tf1 else ())]
     return [(item, data_id) for item, data_id in found if data_id is not None]
+
+
+def require_old_classes(
+    kept: Sequence[tuple[LabelMapItem, int]], options: EvaluateOptions, gate: GateOptions
+) -> None:
+    """Raise BadInput where old classes are asked about, and `kept_classes` found none."""
+    asked = {"evaluate.old_eval": options.old_eval, "gate.old_classes_drop": gate.old_classes_drop}
+    where = [name for name, value in asked.items() if value is not None]
+    if where and not kept:
+        raise BadInput(
+            "there are no old classes to measure: the data has none of the TF1 model's classes",
+            ", ".join(where),
+            "give their names in model.label_map and data.label_map alike, or leave this out",
+        )

@@ -39,6 +39,13 @@ def map_classes(data: LabelMap, model: LabelMap | None, model_num_classes: int |
         notes.append(
             f"It also knows {_list(absent)}, which the evaluation set's label map lacks: not measured."
         )
+    notes += [
+        f"Its {item.name} and the data's {like.name} differ by case or spaces alone, and so are two classes. "
+        "If they are meant to be one, give it one name in both label maps."
+        for item, data_id in found.items()
+        if data_id is None
+        for like in data.alike(item.name)
+    ]
     return ClassMapping(to_data, notes)
 
 

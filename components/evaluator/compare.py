@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.evaluator.baseline import Reference, converted_tf1_model, kept_classes, published_version
+from components.evaluator.baseline import (
+    Reference,
+    converted_tf1_model,
+    kept_classes,
+    published_version,
+    require_old_classes,
+)
 from components.evaluator.detector import SavedDetector
 from components.evaluator.differences import judge_of
 from components.evaluator.evaluate import EvaluatedModel, EvaluationData, evaluate
@@ -68,6 +74,8 @@ def compare(
     require_known_classes(gate, labels)
     tf1_classes = records.conversion.num_classes_checkpoint
     models = _Models(run, options, published, published_place, tf1_label_map, tf1_classes)
+    kept = kept_classes(labels, models.tf1.label_map)
+    require_old_classes(kept, options, gate)
     data = EvaluationData(run.eval_files, labels, records.statistics.splits["eval"].images_written)
 
     candidate = models.measure(models.candidate, data)
@@ -78,7 +86,6 @@ def compare(
     (found,) = new_detector.detect(pixels[None])
     write_smoke_test(SmokeTest(pixels, found.boxes, found.scores, found.classes), out)
     baseline = models.measure(models.baseline, data)
-    kept = kept_classes(labels, models.tf1.label_map)
     tf1 = models.measure(models.tf1, data) if kept else None
 
     judge = judge_of(labels, gate.metric, options)
@@ -171,12 +178,6 @@ def _on_old_images(
     models: _Models, options: EvaluateOptions, gate: GateOptions, kept: Sequence[tuple[LabelMapItem, int]]
 ) -> OldClasses:
     """The classes that both the TF1 model and the data have, on the old evaluation set."""
-    if not kept:
-        raise BadInput(
-            "the old evaluation set has nothing to measure: the data has none of the TF1 model's classes",
-            "evaluate.old_eval",
-            "give model.label_map with the TF1 model's classes, or leave old_eval out",
-        )
     labels = LabelMap(tuple(item for item, _ in kept))
     data = EvaluationData([Path(path) for path in options.old_eval or ()], labels, skip_unknown=True)
     candidate, baseline, tf1 = (

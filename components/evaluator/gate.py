@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from components.evaluator.options import GateOptions
@@ -87,36 +87,25 @@ def _floor(rule: str, title: str, value: float | None, floor: float) -> GateRule
 
 
 def _drops(measured: Measured, gate: GateOptions) -> Iterator[GateRule]:
-    asked: list[tuple[str, float | None, Mapping[str, Difference], str]] = [
-        ("drop", gate.drop, {_TITLES[gate.metric]: measured.differences.overall[gate.metric]}, "baseline"),
-        (
-            "class_drop",
-            gate.class_drop,
-            {class_title(gate.metric, name): one for name, one in measured.differences.by_class.items()},
-            "baseline",
-        ),
-        (
-            "slice_drop",
-            gate.slice_drop,
-            {
-                f"{_TITLES[gate.metric]}({one.name})": one.difference
-                for one in measured.slices
-                if not one.too_small
-            },
-            "baseline",
-        ),
+    metric = _TITLES[gate.metric]
+    asked: list[tuple[str, float | None, str, Difference, str]] = [
+        ("drop", gate.drop, metric, measured.differences.overall[gate.metric], "baseline")
     ]
+    for name, one in measured.differences.by_class.items():
+        asked.append(("class_drop", gate.class_drop, class_title(gate.metric, name), one, "baseline"))
+    for part in measured.slices:
+        if not part.too_small:
+            title = f"{metric}({part.name})"
+            asked.append(("slice_drop", gate.slice_drop, title, part.difference, "baseline"))
     for old in measured.old_classes:
-        title = f"{_TITLES[gate.metric]}(old classes, {old.where})"
-        asked.append(("old_classes_drop", gate.old_classes_drop, {title: old.against_baseline}, "baseline"))
+        title = f"{metric}(old classes, {old.where})"
+        asked.append(("old_classes_drop", gate.old_classes_drop, title, old.against_baseline, "baseline"))
         if old.against_tf1 != old.against_baseline:
-            asked.append(("old_classes_drop", gate.old_classes_drop, {title: old.against_tf1}, "TF1 model"))
-    for rule, allowed, differences, reference in asked:
-        if allowed is None:
+            asked.append(("old_classes_drop", gate.old_classes_drop, title, old.against_tf1, "TF1 model"))
+    for rule, allowed, title, difference, reference in asked:
+        if allowed is None or difference.candidate is None or difference.baseline is None:
             continue
-        for title, difference in differences.items():
-            if difference.candidate is not None and difference.baseline is not None:
-                yield _drop(rule, title, difference, allowed, reference, measured.confidence)
+        yield _drop(rule, title, difference, allowed, reference, measured.confidence)
 
 
 def _drop(

@@ -37,10 +37,30 @@ def slice_images(facts: Sequence[ImageFacts], options: Sequence[SliceOptions]) -
 
     Raises BadInput for a CSV that can't be used, or that names none of the images.
     """
-    return [one for option in options for one in _slices(facts, option)]
+    titles = [option.column if option.by == "csv" else option.by for option in options]
+    return [
+        one
+        for option, title in zip(options, titles, strict=True)
+        for one in _slices(facts, option, _told_apart(option) if titles.count(title) > 1 else str(title))
+    ]
 
 
-def _slices(facts: Sequence[ImageFacts], option: SliceOptions) -> list[Slice]:
+def require_readable(options: Sequence[SliceOptions]) -> None:
+    """Raise BadInput for a CSV that can't be used, before anything is measured."""
+    for option in options:
+        if option.by == "csv":
+            _csv(option)
+
+
+def _told_apart(option: SliceOptions) -> str:
+    """A title for one of several ways to part the images that would have the same."""
+    if option.by == "csv":
+        return f"{option.column} ({PurePosixPath(option.csv or '').name})"
+    edges = ", ".join(f"{edge:g}" for edge in option.edges or ())
+    return f"{option.by} ({option.pattern or edges})"
+
+
+def _slices(facts: Sequence[ImageFacts], option: SliceOptions, title: str) -> list[Slice]:
     value_of = {"folder": _folder, "name": _name, "size": _size, "brightness": _brightness, "csv": _csv}[
         option.by
     ](option)
@@ -49,7 +69,6 @@ def _slices(facts: Sequence[ImageFacts], option: SliceOptions) -> list[Slice]:
         value = value_of(one)
         if value is not None:
             members.setdefault(value, []).append(index)
-    title = option.column if option.by == "csv" else option.by
     if option.by == "csv" and not members:
         raise BadInput(
             f"none of the evaluation images has a value in the column `{option.column}`",
@@ -71,9 +90,8 @@ def _name(option: SliceOptions) -> Callable[[ImageFacts], Value]:
 
     def value(one: ImageFacts) -> Value:
         found = pattern.search(one.filename)
-        if found is None:
-            return None
-        return 0.0, (found.group(1) or "") if pattern.groups else found.group(0)
+        text = found and found.group(1 if pattern.groups else 0)
+        return (0.0, text) if text else None
 
     return value
 

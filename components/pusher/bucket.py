@@ -34,6 +34,7 @@ from components.pusher.manifest import (
     manifest_bytes,
     parse_manifest,
     unreadable,
+    version_number,
 )
 from detection.errors import Failed
 
@@ -48,7 +49,7 @@ class Bucket:
     def __init__(self, store: ObjectStore, address: str) -> None:
         self.address = address
         self._store = store
-        self._ledger = Ledger(store, address, f"{address}/versions", lambda n: self._read(n).manifest)
+        self._ledger = Ledger(store, address, f"{address}/versions", lambda n: self.version(n).manifest)
 
     def prepare(self) -> None:
         self._store.check()
@@ -65,14 +66,27 @@ class Bucket:
             if number in removed or (abandoned and not whole and self._give_up(number)):
                 self._delete(number)
 
-    def versions(self) -> list[Version]:
+    def numbers(self) -> list[int]:
         uploads = self._uploads()
         removed = removed_versions(self.history())
-        return [self._read(n) for n in sorted(uploads) if _marker(n) in uploads[n] and n not in removed]
+        return [n for n in sorted(uploads) if _marker(n) in uploads[n] and n not in removed]
+
+    def version(self, number: int) -> Version:
+        address = f"{self.address}/{_below(number)}".rstrip("/")
+        marker = self._store.read(_marker(number))
+        if marker is None:
+            raise unreadable(f"{address}/{MANIFEST_FILE}")
+        return Version(number, address, parse_manifest(marker.data, f"{address}/{MANIFEST_FILE}"))
+
+    def versions(self) -> list[Version]:
+        return [self.version(number) for number in self.numbers()]
+
+    def live_number(self) -> int | None:
+        return self._ledger.pointed_to()
 
     def live(self) -> Version | None:
-        number = self._ledger.pointed_to()
-        return None if number is None else self._read(number)
+        number = self.live_number()
+        return None if number is None else self.version(number)
 
     def history(self) -> list[HistoryEntry]:
         return self._ledger.entries()
@@ -119,7 +133,8 @@ class Bucket:
                     "run again; what serves is unchanged",
                 )
         self._store.write(_marker(manifest.version), manifest_bytes(manifest), None)
-        return self._read(manifest.version)  # that of another publisher of the same content, if it was faster
+        # that of another publisher of the same content, if it was faster
+        return self.version(manifest.version)
 
     def record(self, decide: Decide) -> HistoryEntry | None:
         return self._ledger.record(decide)
@@ -158,17 +173,10 @@ class Bucket:
         """The objects below each number, and when they were written."""
         found: dict[int, dict[str, datetime]] = {}
         for name, written in self._store.names(_VERSIONS).items():
-            number = name.split("/")[1]
-            if number.isdecimal():
-                found.setdefault(int(number), {})[name] = written
+            number = version_number(name.split("/")[1])
+            if number is not None:
+                found.setdefault(number, {})[name] = written
         return found
-
-    def _read(self, number: int) -> Version:
-        address = f"{self.address}/{_below(number)}".rstrip("/")
-        marker = self._store.read(_marker(number))
-        if marker is None:
-            raise unreadable(f"{address}/{MANIFEST_FILE}")
-        return Version(number, address, parse_manifest(marker.data, f"{address}/{MANIFEST_FILE}"))
 
     def _give_up(self, number: int) -> bool:
         """Record that an upload was abandoned; False without a claim, so it isn't Upcycle's."""

@@ -32,11 +32,20 @@ class Destination(Protocol):
     def clean(self) -> None:
         """Remove what killed publishers left."""
 
+    def numbers(self) -> list[int]:
+        """The number of every whole version, oldest first."""
+
+    def version(self, number: int) -> Version:
+        """One of them. Raises UnreadableManifest if it is damaged."""
+
     def versions(self) -> list[Version]:
-        """Every whole version, oldest first."""
+        """All of them."""
+
+    def live_number(self) -> int | None:
+        """The version that readers are told to load, whether it is there or not."""
 
     def live(self) -> Version | None:
-        """The version that readers are told to load."""
+        """The same, read."""
 
     def history(self) -> list[HistoryEntry]:
         """All entries, oldest first."""

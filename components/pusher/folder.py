@@ -13,6 +13,7 @@ rename of a complete directory, and `live` moves by one rename of a symlink, so 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from pathlib import Path
 
 from components.pusher.content import content_hash, published_files
 from components.pusher.durable import exclusive_lock, replace_symlink, sync_directory
+from components.pusher.file_errors import file_errors
 from components.pusher.history import (
     HISTORY_FILE,
     Decide,
@@ -29,7 +31,7 @@ from components.pusher.history import (
     parse_history,
     whole_lines,
 )
-from components.pusher.manifest import Manifest, Version, read_manifest
+from components.pusher.manifest import Manifest, Version, read_manifest, version_number
 from detection.errors import BadInput
 
 VERSIONS = "versions"
@@ -38,6 +40,9 @@ _LIVE_PREFIX = ".live-"
 _LOCK = ".lock"
 _STAGING_PREFIX = ".staging-"
 _REMOVED_PREFIX = ".removed-"
+_OWN = (VERSIONS, HISTORY_FILE, _LOCK)
+_OWN_PATTERNS = (f"{VERSIONS}/*", f"{_LIVE_PREFIX}*", f"{_STAGING_PREFIX}*", f"{_REMOVED_PREFIX}*")
+_LIVE_TARGET = re.compile(re.escape(_LIVE_PREFIX) + "([1-9][0-9]*)")
 
 
 class Folder:
@@ -49,56 +54,67 @@ class Folder:
         self._versions = root / VERSIONS
 
     def prepare(self) -> None:
-        try:
-            self._versions.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError) as error:
-            raise BadInput(
-                "the destination is a file, not a folder", self.address, "name a folder, or a new path"
-            ) from error
-        except PermissionError as error:
-            raise BadInput(
-                "no permission to make the destination", self.address, "grant write access to this user"
-            ) from error
-        self._check_live_link()
         self._refuse_links()
+        with file_errors(self.address):
+            self._versions.mkdir(parents=True, exist_ok=True)
+        self.live_number()
 
-    def exclusive(self) -> AbstractContextManager[None]:
-        return exclusive_lock(self._root / _LOCK)
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        self._refuse_links()
+        with file_errors(self.address), exclusive_lock(self._root / _LOCK):
+            yield
 
     def clean(self) -> None:
         for prefix in (_STAGING_PREFIX, _REMOVED_PREFIX):
             for leftover in self._root.glob(f"{prefix}*"):
                 shutil.rmtree(leftover)
 
+    def numbers(self) -> list[int]:
+        with file_errors(self.address):
+            names = os.listdir(self._versions) if self._versions.is_dir() else []
+        return sorted(number for number in map(version_number, names) if number is not None)
+
+    def version(self, number: int) -> Version:
+        path = self._versions / str(number)
+        return Version(number, str(path), read_manifest(path))
+
     def versions(self) -> list[Version]:
-        if not self._versions.is_dir():
-            return []
-        numbers = sorted(int(entry.name) for entry in self._versions.iterdir() if entry.name.isdecimal())
-        return [self._read(number) for number in numbers]
+        return [self.version(number) for number in self.numbers()]
+
+    def live_number(self) -> int | None:
+        link = self._root / _LIVE
+        if not os.path.lexists(link):
+            return None
+        found = _LIVE_TARGET.fullmatch(os.readlink(link)) if link.is_symlink() else None
+        if found is None:
+            raise BadInput(
+                "something else stands where the symlink to the live version belongs",
+                str(link),
+                "move it away, or name another destination",
+            )
+        return int(found.group(1))
 
     def live(self) -> Version | None:
-        self._check_live_link()
-        link = self._root / _LIVE
-        if not link.is_symlink():
-            return None
-        return self._read(int(os.readlink(link).removeprefix(_LIVE_PREFIX)))
+        number = self.live_number()
+        return None if number is None else self.version(number)
 
     def history(self) -> list[HistoryEntry]:
         path = self._root / HISTORY_FILE
-        return parse_history(path.read_bytes(), str(path)) if path.is_file() else []
+        with file_errors(self.address):
+            content = path.read_bytes() if path.exists() else b""
+        return parse_history(content, str(path))
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
         folder = self._root / f"{_STAGING_PREFIX}{uuid.uuid4().hex}"
         try:
             yield folder
-        except BaseException:
+        finally:  # where it became a version, there is nothing left
             shutil.rmtree(folder, ignore_errors=True)
-            raise
 
     def reserve(self, make: Callable[[int], Manifest]) -> Manifest:
-        numbers = [version.number for version in self.versions()]
-        numbers += [entry.version for entry in self.history()]
+        numbers = self.numbers() + [entry.version for entry in self.history()]
         return make(max(numbers, default=0) + 1)
 
     def add(self, staged: Path, manifest: Manifest) -> Version:
@@ -108,8 +124,7 @@ class Folder:
         return Version(manifest.version, str(final), manifest)
 
     def record(self, decide: Decide) -> HistoryEntry | None:
-        live = self.live()
-        entry = decide(self.history(), live.number if live else None)
+        entry = decide(self.history(), self.live_number())
         if entry is not None:
             self._append(entry)
         return entry
@@ -117,11 +132,12 @@ class Folder:
     def point(self, version: Version) -> None:
         """Replace `live` by a link to a directory that holds only this version, complete beforehand."""
         holder = self._root / f"{_LIVE_PREFIX}{version.number}"
+        target = f"../{VERSIONS}/{version.number}"
         link = holder / str(version.number)
         holder.mkdir(exist_ok=True)
-        if not link.is_symlink():  # a killed publisher may have made the directory only
-            link.symlink_to(f"../{VERSIONS}/{version.number}")
-            sync_directory(holder)
+        if not link.is_symlink() or os.readlink(link) != target:
+            # a killed publisher may have made the directory only
+            replace_symlink(link, target)
         replace_symlink(self._root / _LIVE, holder.name)
 
     def content_hash(self, version: Version) -> str:
@@ -138,10 +154,6 @@ class Folder:
         shutil.rmtree(self._root / f"{_LIVE_PREFIX}{version.number}", ignore_errors=True)
         shutil.rmtree(aside)
 
-    def _read(self, number: int) -> Version:
-        path = self._versions / str(number)
-        return Version(number, str(path), read_manifest(path))
-
     def _append(self, entry: HistoryEntry) -> None:
         """Add one line and flush it to disk."""
         descriptor = os.open(self._root / HISTORY_FILE, os.O_RDWR | os.O_CREAT, 0o644)
@@ -153,18 +165,10 @@ class Folder:
             os.fsync(stream.fileno())
         sync_directory(self._root)
 
-    def _check_live_link(self) -> None:
-        link = self._root / _LIVE
-        if os.path.lexists(link) and not (link.is_symlink() and os.readlink(link).startswith(_LIVE_PREFIX)):
-            raise BadInput(
-                "something else stands where the symlink to the live version belongs",
-                str(link),
-                "move it away, or name another destination",
-            )
-
     def _refuse_links(self) -> None:
         """A link here would let a publication write, and a retention delete, somewhere else."""
-        for path in (self._versions, *self._versions.iterdir()):
+        named = [self._root / name for name in _OWN]  # which glob would leave out if a link leads nowhere
+        for path in (*named, *(path for pattern in _OWN_PATTERNS for path in self._root.glob(pattern))):
             if path.is_symlink():
                 raise BadInput(
                     "this is a symbolic link, which leads out of the destination",

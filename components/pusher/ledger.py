@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from components.object_store.store import Content, ObjectStore
 from components.pusher.history import (
@@ -22,7 +23,7 @@ from components.pusher.history import (
     removed_versions,
     whole_lines,
 )
-from components.pusher.manifest import Manifest
+from components.pusher.manifest import Manifest, UnreadableManifest
 from components.pusher.pointer import POINTER, pointed_to, pointer_bytes
 from detection.errors import Failed
 
@@ -64,7 +65,9 @@ class Ledger:
         tries = self._tries()
         while True:
             next(tries)
-            live = self.settle()
+            live = None
+            with suppress(UnreadableManifest):  # what is live is damaged; this change may be the way out
+                live = self.settle()
             entries, content = self._read()
             last = last_live(entries)
             entry = decide(entries, last.version if last else live)
@@ -79,7 +82,7 @@ class Ledger:
         """Make the pointer say what the history says, and return the live version's number.
 
         The pointer is read first: so nothing newer than what the history said then is overwritten.
-        Raises Failed if others always come first.
+        Raises UnreadableManifest for a damaged version, and Failed if others always come first.
         """
         tries = self._tries()
         while True:

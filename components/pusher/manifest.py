@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from detection.errors import Failed
 
 MANIFEST_FILE = "manifest.json"
+_NUMBER = re.compile(r"[1-9][0-9]*")
+
+
+class UnreadableManifest(Failed):
+    """A published version is damaged, or gone."""
 
 
 class Manifest(BaseModel):
@@ -55,10 +61,15 @@ class Version:
         return self.address.rsplit("/", 2)[0]
 
 
+def version_number(name: str) -> int | None:
+    """The number of the version whose folder has this name; None for what publishing never writes."""
+    return int(name) if _NUMBER.fullmatch(name) else None
+
+
 def read_manifest(version_dir: Path) -> Manifest:
     """Return the manifest of a published version's directory.
 
-    Raises Failed when the file is absent or is no manifest, since publishing always writes a whole one.
+    Raises UnreadableManifest when the file is absent or is no manifest: publishing always writes a whole one.
     """
     path = version_dir / MANIFEST_FILE
     try:
@@ -69,20 +80,20 @@ def read_manifest(version_dir: Path) -> Manifest:
 
 
 def parse_manifest(data: bytes, where: str) -> Manifest:
-    """The manifest in `data`. Raises Failed if it is none."""
+    """The manifest in `data`. Raises UnreadableManifest if it is none."""
     try:
         return Manifest.model_validate_json(data)
     except ValidationError as error:
         raise unreadable(where, error) from error
 
 
-def unreadable(where: str, error: Exception | None = None) -> Failed:
+def unreadable(where: str, error: Exception | None = None) -> UnreadableManifest:
     """The error for a version without a manifest that can be read."""
     reason = type(error).__name__ if error else "there is none"
-    return Failed(
+    return UnreadableManifest(
         f"the published version has no readable manifest ({reason})",
         where,
-        "restore the directory from a backup, or move it out of versions/ and publish again",
+        "restore it from a backup, or move it out of versions/, and if it was live roll back to another one",
     )
 
 

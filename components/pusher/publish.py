@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from components.pusher.content import WARMUP_FILE, content_hash, model_files, published_files
+from components.pusher.content import WARMUP_FILE, content_hash, model_files
 from components.pusher.destination import Destination, open_destination
 from components.pusher.durable import copy_file, sync_tree, write_file
 from components.pusher.history import Action, HistoryEntry, entry_of, last_live
@@ -47,16 +48,12 @@ def publish(
     retry after a crash adds nothing. Raises BadInput if `model_dir` is no model or `destination` can't be
     used, and Failed if the model's files changed while they were copied, or an object store fails.
     """
-    files = model_files(Path(model_dir))
-    wanted = content_hash(files)
+    model_files(Path(model_dir))  # what is no model makes no destination
     place = open_destination(destination)
     place.prepare()
     with place.exclusive():
         place.clean()
-        same = [version for version in place.versions() if version.manifest.content_hash == wanted]
-        version = (
-            same[-1] if same else _add(place, files, partial(complete, manifest), wanted, warmup, verify)
-        )
+        version = _add(place, Path(model_dir), partial(complete, manifest), warmup, verify)
         _switch(place, version, "published", why, anyway=anyway)
         if keep_versions is not None:
             remove_old(place, keep_versions)
@@ -71,14 +68,14 @@ def rollback(destination: str | Path, version: int, why: str = "", who: str = ""
     Raises BadInput if there is no such version, and Failed if its files are not what was published.
     """
     place = open_destination(destination)
-    known = {entry.number: entry for entry in place.versions()}
+    known = place.numbers()
     if version not in known:
         raise BadInput(
             f"version {version} was never published, or is removed",
             f"{place.address}/versions",
             "choose one of: " + ", ".join(map(str, known)) if known else "publish a model first",
         )
-    chosen = known[version]
+    chosen = place.version(version)  # alone: others may be what it is to help out of
     with place.exclusive():
         if place.content_hash(chosen) != chosen.manifest.content_hash:
             raise Failed(
@@ -92,32 +89,42 @@ def rollback(destination: str | Path, version: int, why: str = "", who: str = ""
 
 def _add(
     place: Destination,
-    files: dict[str, Path],
+    model_dir: Path,
     manifest_of: Callable[[int, str], Manifest],
-    wanted: str,
     warmup: bytes | None,
     verify: Callable[[Path], None] | None,
 ) -> Version:
+    """The version with the model's bytes, which may be there."""
     with place.staging() as staging:
         with _copying(staging):
-            _stage(files, staging, wanted, warmup)
+            content = _stage(model_dir, staging, warmup)
+        same = [version for version in place.versions() if version.manifest.content_hash == content]
+        if same:
+            return same[-1]
         if verify:
             verify(staging)
-        manifest = place.reserve(lambda number: manifest_of(number, wanted))
+        manifest = place.reserve(lambda number: manifest_of(number, content))
         with _copying(staging):
             write_file(staging / MANIFEST_FILE, manifest_bytes(manifest))
             sync_tree(staging)
         return place.add(staging, manifest)
 
 
-def _stage(files: dict[str, Path], staging: Path, wanted: str, warmup: bytes | None) -> None:
-    """Write what a version has besides its manifest into `staging`."""
+def _stage(model_dir: Path, staging: Path, warmup: bytes | None) -> str:
+    """Write what a version has besides its manifest into `staging`; returns the content's hash."""
     staging.mkdir()
-    for name, source in files.items():
-        target = staging / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        copy_file(source, target)
-    if content_hash(published_files(staging)) != wanted:
+    files = model_files(model_dir)
+    before = _states(files)
+    with ThreadPoolExecutor(1) as beside:  # a hash takes as long as a copy
+        content = beside.submit(content_hash, files)
+        for name, source in files.items():
+            target = staging / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            copy_file(source, target)
+    after = None
+    with suppress(BadInput):  # what it lacks now was there before
+        after = _states(model_files(model_dir))
+    if after != before:
         raise Failed(
             "the model's files changed while they were copied",
             str(staging),
@@ -126,6 +133,13 @@ def _stage(files: dict[str, Path], staging: Path, wanted: str, warmup: bytes | N
     if warmup is not None:
         (staging / WARMUP_FILE).parent.mkdir(exist_ok=True)
         write_file(staging / WARMUP_FILE, warmup)
+    return content.result()
+
+
+def _states(files: dict[str, Path]) -> dict[str, tuple[int, ...]]:
+    """What changes whenever somebody writes to a file, or puts another one in its place."""
+    states = {name: path.stat() for name, path in files.items()}
+    return {name: (one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for name, one in states.items()}
 
 
 @contextmanager

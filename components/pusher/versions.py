@@ -12,12 +12,25 @@ from components.pusher.history import HistoryEntry
 from components.pusher.manifest import MANIFEST_FILE, Version, read_manifest
 from detection.errors import BadInput
 
-__all__ = ["Version", "list_versions", "live_version", "read_history", "version_at", "version_folder"]
+__all__ = [
+    "Version",
+    "list_versions",
+    "live_number",
+    "live_version",
+    "read_history",
+    "version_at",
+    "version_folder",
+]
 
 
 def list_versions(destination: str | Path) -> list[Version]:
     """Return every published version, oldest first; empty when nothing was published."""
     return open_destination(destination).versions()
+
+
+def live_number(destination: str | Path) -> int | None:
+    """The number of the version that is served now, also where its files are damaged or gone."""
+    return open_destination(destination).live_number()
 
 
 def live_version(destination: str | Path) -> Version | None:

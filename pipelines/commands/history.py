@@ -21,7 +21,7 @@ def history(
     from pipelines.lineage import destination_of
 
     destination = destination_of(detector)
-    entries, live = read_history(destination), live_version(destination)
+    entries = read_history(destination)
     if as_json:
         print_json([entry.model_dump() for entry in entries])
         return
@@ -33,4 +33,5 @@ def history(
         typer.echo(
             f"{entry.when}  {entry.action} {entry.version}{was} by {entry.who}, run {entry.run_id}{why}"
         )
+    live = live_version(destination)  # last: where it is damaged, the history is what to look at
     typer.echo(f"live: version {live.number}, {live.address}" if live else "nothing serves yet")

@@ -50,4 +50,6 @@ def report(
     else:
         print_summary(summary)
     if open_page:
+        if not summary.report:
+            raise BadInput("a run that only converts has no report", summary.run_dir, "leave --open out")
         typer.launch(summary.report)

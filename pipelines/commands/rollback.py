@@ -21,13 +21,12 @@ def rollback(
     Example: upcycle rollback demo --to 1 --why "misses signs at night"
     """
     from components.pusher.publish import rollback as make_live
-    from components.pusher.versions import live_version
+    from components.pusher.versions import live_number
     from pipelines.lineage import destination_of
 
     destination = destination_of(detector)
-    before = live_version(destination)
+    was = live_number(destination)
     chosen = make_live(destination, to, why, triggered_by)
-    was = before.number if before else None
     if as_json:
         print_json({"detector": detector, "live": chosen.number, "was": was, "path": chosen.address})
     else:

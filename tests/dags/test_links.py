@@ -93,6 +93,7 @@ def test_each_task_has_the_links_of_its_pages(home):
     plan = {"run_dir": str(folder_of(home))}
     assert Task("summary", plan=plan).links({})["Lineage"] == ""
     (folder_of(home) / "lineage.html").write_text("<svg/>")
+    assert Task("summary", plan=plan).links({})["Report"].endswith("/7/report.html")
     assert Task("summary", plan=plan).links({})["Lineage"].endswith("/7/lineage.html")
     assert set(Task("Pusher").links({"outputs": {"pushed_model": str(home)}}).values()) == {""}
     assert set(Task("summary").links(None).values()) == {""}

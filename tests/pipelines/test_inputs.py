@@ -30,7 +30,7 @@ def test_the_files_of_an_evaluation_are_contents_too(detector: Path) -> None:
     folder = detector.parent
     (folder / "tf1.pbtxt").write_text("item { id: 1 name: 'cat' }")
     for name in ("a.record", "b.record", "weather.csv"):
-        (folder / name).write_text(name)
+        (folder / name).write_text("filename,weather\n0.jpg,rain\n")
     text = detector.read_text().replace("model.ckpt\n", "model.ckpt\n  label_map: tf1.pbtxt\n", 1)
     detector.write_text(
         text + "evaluate:\n  old_eval: [a.record, b.record]\n"
@@ -44,6 +44,27 @@ def test_the_files_of_an_evaluation_are_contents_too(detector: Path) -> None:
     assert not is_unchanged(contents["old_eval"]) and is_unchanged(contents["slices"])
     (folder / "weather.csv").unlink()
     with pytest.raises(BadInput, match="`evaluate.slices` does not exist"):
+        resolve_inputs(DetectorSpec.from_file(detector))
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("evaluate: {slices: [{by: csv, csv: weather.csv, column: time}]}\ngate:", "no column `time`"),
+        ("evaluate: {slices: [{by: csv, csv: label_map.pbtxt, column: a}]}\ngate:", "no column `filename`"),
+        ("gate:\n  class_floors: {Cat: 0.5}", "a floor for Cat, which the label map lacks"),
+        ("gate:\n  old_classes_drop: 0.1", "the data has none of the TF1 model's classes"),
+        ("evaluate: {old_eval: weather.csv}\ngate:", "the data has none of the TF1 model's classes"),
+    ],
+)
+def test_what_an_evaluation_could_not_use_is_named_before_the_training(
+    detector: Path, section: str, said: str
+) -> None:
+    (detector.parent / "weather.csv").write_text("filename,weather\n0.jpg,rain\n")
+    (detector.parent / "tf1.pbtxt").write_text("item { id: 1 name: 'zebra' }")
+    text = detector.read_text().replace("model.ckpt\n", "model.ckpt\n  label_map: tf1.pbtxt\n", 1)
+    detector.write_text(text.replace("gate:\n  floor: 0.0\n", f"{section}\n  floor: 0.0\n"))
+    with pytest.raises(BadInput, match=said):
         resolve_inputs(DetectorSpec.from_file(detector))
 
 

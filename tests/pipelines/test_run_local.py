@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -243,3 +244,18 @@ def test_the_commands_about_a_run(fake_executors: Path, home: DetectorHome) -> N
         ("rolled back", 2),
     ]
     assert runner.invoke(app, ["run", str(fake_executors), "--resume", "--steps", "3"]).exit_code == 2
+
+
+def test_a_live_version_that_is_gone_is_rolled_back_from(fake_executors: Path, home: DetectorHome) -> None:
+    run(fake_executors, "run-1")
+    run(fake_executors, "run-2", steps=30)
+    shutil.rmtree(home.serving / "versions" / "2")
+    runner = CliRunner()
+    shown = runner.invoke(app, ["history", "tiny"])
+    assert isinstance(shown.exception, Failed) and "no readable manifest" in shown.exception.what
+    assert "published 2 (before: 1)" in shown.output, "the history is there all the same"
+    assert trace(find_version("tiny/1")).live is False
+    back = runner.invoke(app, ["rollback", "tiny", "--to", "1"])
+    assert "version 1 serves now (before: 2)" in back.output
+    assert trace(find_version("tiny")).version == 1
+    assert runner.invoke(app, ["history", "tiny"]).exit_code == 0

@@ -25,6 +25,13 @@ def test_what_does_not_correspond_is_said() -> None:
     ]
 
 
+def test_names_that_differ_by_case_are_two_classes_and_it_is_said() -> None:
+    mapping = map_classes(label_map(stop=1, speed=2), label_map(Stop=1, speed=2))
+    assert mapping.to_data == {2: 2}
+    assert mapping.notes[:1] == ["It does not know stop; that scores 0."]
+    assert mapping.notes[-1].startswith("Its Stop and the data's stop differ by case or spaces alone")
+
+
 def test_zoo_names_are_found_by_display_name() -> None:
     zoo = LabelMap((LabelMapItem(1, "/m/01g317", "person"), LabelMapItem(10, "/m/015qff", "traffic light")))
     assert map_classes(label_map(person=4), zoo).to_data == {1: 4}

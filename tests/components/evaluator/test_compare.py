@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -180,3 +181,47 @@ def test_an_empty_evaluation_set_is_bad_input(run_root: Path, tmp_path: Path) ->
     (root / "quarantine" / "statistics.json").write_text(json.dumps(statistics))
     with pytest.raises(BadInput, match="there are no evaluation examples"):
         run(root, tmp_path / "out")
+
+
+def test_where_all_objects_are_crowds_nothing_is_measured_and_the_floor_refuses(
+    run_root: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "run"
+    shutil.copytree(run_root, root)
+    for file in (root / "examples" / "Split-eval").glob("*.gz"):
+        records = [record.numpy() for record in tf.data.TFRecordDataset(str(file), "GZIP")]
+        with tf.io.TFRecordWriter(str(file), "GZIP") as writer:
+            for record in records:
+                example = tf.train.Example.FromString(record)
+                objects = len(example.features.feature["image/object/class/text"].bytes_list.value)
+                example.features.feature["image/object/is_crowd"].int64_list.value[:] = [1] * objects
+                writer.write(example.SerializeToString())
+    slices = {"slices": [{"by": "size", "edges": [350]}], "min_slice_images": 1}
+    comparison = run(root, tmp_path / "out", options=slices, class_floors={"stop": 0.0}, slice_drop=0.0)
+    metrics = comparison.candidate.metrics
+    assert (metrics.mAP, metrics.mAP_50, metrics.recall_50, metrics.groundtruth_boxes) == (
+        None,
+        None,
+        None,
+        0,
+    )
+    assert all(one.mAP is None for one in metrics.by_class.values())
+    refused = [rule for rule in comparison.verdict.rules if not rule.passed]
+    assert [rule.rule for rule in refused] == ["floor", "class_floors"]
+    assert all("can't be measured" in rule.sentence for rule in refused)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "undefined: no such object" in page and "Undefined, for want of such objects" in page
+    assert not re.search(r">\s*nan|nan%", page, re.IGNORECASE)
+
+
+def test_a_model_without_numbers_is_bad_input(
+    run_root: Path, tmp_path: Path, save_detector: Callable[..., Path]
+) -> None:
+    root = tmp_path / "run"
+    shutil.copytree(run_root, root)
+    shutil.rmtree(root / "model" / "saved_model")
+    save_detector(root / "model", ["stop", "yield", "priority_road"], score=float("nan"))
+    with pytest.raises(BadInput, match="not finite numbers") as error:
+        run(root, tmp_path / "out")
+    assert error.value.where == str(root / "model" / "saved_model")
+    assert list((tmp_path / "out").iterdir()) == []

@@ -157,6 +157,16 @@ def test_drop_of_a_slice_that_is_large_enough(new: float, small: bool, asked: bo
         assert "mAP@0.5(folder night)" in found["slice_drop"].sentence
 
 
+def test_slices_with_one_name_are_asked_each() -> None:
+    parts = [
+        SliceResult(name="name 1", images=9, groundtruth_boxes=9, too_small=False, difference=pair(new, 0.6))
+        for new in (0.1, 0.6)
+    ]
+    verdict = decide(replace(GOOD, slices=parts), GateOptions(floor=0.0, slice_drop=0.05))
+    assert [rule.passed for rule in verdict.rules if rule.rule == "slice_drop"] == [False, True]
+    assert not verdict.blessed
+
+
 @pytest.mark.parametrize(
     ("baseline", "tf1", "passed"), [(0.6, 0.6, True), (0.7, 0.6, False), (0.6, 0.7, False)]
 )

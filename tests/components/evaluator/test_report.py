@@ -285,6 +285,12 @@ def test_it_needs_no_other_file(records: RunRecords) -> None:
     assert "<script" not in page and "@import" not in page and "url(" not in page
 
 
+def test_at_night_it_is_printed_as_by_day(records: RunRecords) -> None:
+    page = render_report("d", comparison(NEW, OLD), records, gallery(picture("a.jpg")), {"Run": "r"})
+    asked = re.findall(r"@media ([^{]*prefers-color-scheme[^{]*)", page)
+    assert asked and all(one.startswith("screen and ") for one in asked)
+
+
 def test_names_from_data_cannot_inject_markup(records: RunRecords) -> None:
     evil = "<script>alert(1)</script>"
     rows = [records.quarantine[0].model_copy(update={"file": evil, "detail": evil})]

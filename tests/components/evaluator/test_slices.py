@@ -32,6 +32,32 @@ def test_by_name_an_image_that_does_not_match_is_in_no_slice() -> None:
     assert found(by="name", pattern="night|day") == {"name day": (1, 2), "name night": (0,)}
 
 
+def test_by_name_an_image_without_a_value_is_in_no_slice() -> None:
+    assert found(by="name", pattern=r"^odd|cam(\d)_") == {"name 1": (1,), "name 2": (0, 2)}
+    assert found(by="name", pattern="x*") == {}
+
+
+def test_slices_of_several_options_have_names_of_their_own(tmp_path: Path) -> None:
+    tables = []
+    for place in ("roof", "floor"):
+        (tmp_path / f"{place}.csv").write_text("filename,weather\nodd.jpg,sun\n")
+        tables.append({"by": "csv", "csv": str(tmp_path / f"{place}.csv"), "column": "weather"})
+    options = [
+        {"by": "name", "pattern": r"cam(\d)"},
+        {"by": "name", "pattern": r"00(\d)"},
+        {"by": "size", "edges": [640]},
+        {"by": "size", "edges": [640, 1000]},
+        {"by": "brightness", "edges": [60]},
+        *tables,
+    ]
+    names = [one.name for one in slice_images(FACTS, [SliceOptions.model_validate(one) for one in options])]
+    assert len(names) == len(set(names))
+    assert {r"name (cam(\d)) 1", r"name (00(\d)) 1", "size (640) under 640 px", "brightness under 60"} <= {
+        *names
+    }
+    assert {"weather (roof.csv) sun", "weather (floor.csv) sun"} <= {*names}
+
+
 def test_by_size_of_the_longer_side_in_order() -> None:
     assert list(found(by="size", edges=[640, 1000]).items()) == [
         ("size under 640 px", (3,)),

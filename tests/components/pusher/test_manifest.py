@@ -34,5 +34,5 @@ def test_nonsense_is_refused(manifest: dict[str, Any], wrong: dict[str, Any]) ->
 def test_an_absent_or_damaged_manifest_says_what_to_do(tmp_path: Path, content: str | None) -> None:
     if content is not None:
         (tmp_path / "manifest.json").write_text(content)
-    with pytest.raises(Failed, match="restore the directory from a backup"):
+    with pytest.raises(Failed, match="restore it from a backup"):
         read_manifest(tmp_path)

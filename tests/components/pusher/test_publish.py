@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from components.object_store.store import is_address, open_store
 from components.pusher.publish import publish, rollback
-from components.pusher.versions import Version, list_versions, live_version
+from components.pusher.versions import (
+    Version,
+    list_versions,
+    live_number,
+    live_version,
+    read_history,
+)
 from detection.errors import BadInput, Failed
 
 
@@ -163,21 +171,53 @@ def test_an_incomplete_model_is_refused(
     assert live_version(tmp_path / "serving") is None
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda model: (model / "saved_model.pb").write_bytes(b"graph of b"),
+        lambda model: (model / "variables" / "more").write_bytes(b""),
+        lambda model: (model / "saved_model.pb").rename(model / "fingerprint.pb"),
+        lambda model: os.replace(
+            shutil.copy2(model / "saved_model.pb", model / "new"), model / "saved_model.pb"
+        ),
+    ],
+)
 def test_a_model_that_changes_while_it_is_copied_is_not_published(
     tmp_path: Path,
     make_model: Callable[[str], Path],
     manifest: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
+    write: Callable[[Path], object],
 ) -> None:
     from components.pusher import publish as module
 
-    def copy_something_else(source: Path, target: Path) -> None:
-        target.write_bytes(source.read_bytes() + b"!")
+    real = module.copy_file
+    model = make_model("a")
 
-    monkeypatch.setattr(module, "copy_file", copy_something_else)
+    def copy_and_write(source: Path, target: Path) -> None:
+        real(source, target)
+        if source.name == "variables.index":
+            write(model / "saved_model")
+
+    monkeypatch.setattr(module, "copy_file", copy_and_write)
     with pytest.raises(Failed, match="changed while they were copied"):
-        publish(make_model("a"), tmp_path / "serving", manifest)
+        publish(model, tmp_path / "serving", manifest)
     assert list_versions(tmp_path / "serving") == []
+    assert not list((tmp_path / "serving").glob(".staging*"))
+
+
+def test_equal_bytes_are_copied_once_and_leave_nothing(
+    destination: str, make_model: Callable[[str], Path], manifest: dict[str, Any]
+) -> None:
+    model = make_model("a")
+    first = publish(model, destination, manifest)
+
+    def refuse(copy: Path) -> None:
+        pytest.fail("a version that is there is not verified again")
+
+    assert publish(model, destination, manifest, verify=refuse) == first
+    if not is_address(destination):
+        assert not list(Path(destination).glob(".staging*"))
 
 
 def test_a_full_disk_fails_with_advice_and_leaves_serving_alone(
@@ -218,25 +258,6 @@ def test_addresses_that_cannot_be_used_are_refused(
     assert error.value.where == address
 
 
-def test_a_destination_that_is_a_file_is_refused(
-    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
-) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(BadInput, match="is a file"):
-        publish(make_model("a"), tmp_path / "file", manifest)
-
-
-def test_a_foreign_live_directory_is_left_alone(
-    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
-) -> None:
-    (tmp_path / "serving" / "live" / "1").mkdir(parents=True)
-    with pytest.raises(BadInput, match="something else stands"):
-        publish(make_model("a"), tmp_path / "serving", manifest)
-    with pytest.raises(BadInput, match="something else stands"):
-        live_version(tmp_path / "serving")
-    assert list_versions(tmp_path / "serving") == []
-
-
 def test_a_copy_that_fails_its_test_is_never_seen(
     tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any]
 ) -> None:
@@ -266,16 +287,27 @@ def test_requests_to_warm_up_are_no_part_of_the_content(
     assert rollback(destination, 1).number == 1
 
 
-@pytest.mark.parametrize("link", ["versions", "versions/7"])
-def test_links_that_lead_out_of_the_destination_are_refused(
-    tmp_path: Path, make_model: Callable[[str], Path], manifest: dict[str, Any], link: str
+@pytest.mark.parametrize("damage", ["no manifest", "gone"])
+def test_rollback_helps_out_of_a_live_version_that_is_damaged(
+    destination: str, make_model: Callable[[str], Path], manifest: dict[str, Any], damage: str
 ) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    place = tmp_path / "serving" / link
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.symlink_to(elsewhere)
-    with pytest.raises(BadInput, match="symbolic link") as error:
-        publish(make_model("a"), tmp_path / "serving", manifest)
-    assert error.value.where == str(place)
-    assert list(elsewhere.iterdir()) == []
+    for name in "abc":
+        publish(make_model(name), destination, manifest)
+    lose(f"{destination}/versions/3/", "manifest.json" if damage == "no manifest" else "")
+    with pytest.raises(Failed, match="no readable manifest"):
+        live_version(destination)
+    assert live_number(destination) == 3
+    assert rollback(destination, 2).number == 2
+    assert served(destination).number == 2
+    assert [(entry.version, entry.was) for entry in read_history(destination)][-1] == (2, 3)
+
+
+def lose(folder: str, name: str) -> None:
+    """Delete what lies below a folder and begins with a name."""
+    if is_address(folder):
+        store = open_store(folder.rstrip("/"))
+        store.delete([one for one in store.names("") if one.startswith(name)])
+        return
+    for path in [*Path(folder).rglob("*")]:
+        if path.is_file() and path.relative_to(folder).as_posix().startswith(name):
+            path.unlink()
