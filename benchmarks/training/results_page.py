@@ -9,16 +9,22 @@ from pathlib import Path
 
 from benchmarks.training.data_sets import DATA_SETS, SETTINGS
 from benchmarks.training.fine_tuning import Run
+from benchmarks.training.page_parts import FORGETTING, read_part
 
 PICTURE = "images/results.svg"
 _COLOURS = ("#1b6ca8", "#c8553d", "#5a8f3c", "#8d5a97", "#7a7a7a")
 
 
 def write_page(runs: dict[str, list[Run]], docs: Path) -> None:
-    """Write results.md and images/results.svg to `docs`; `runs` by data set, each with one run or more."""
+    """Write results.md and images/results.svg to `docs`; `runs` by data set, each with one run or more.
+
+    The part that forgetting.py wrote stays.
+    """
     (docs / "images").mkdir(parents=True, exist_ok=True)
     _draw(runs, docs / PICTURE)
-    (docs / "results.md").write_text(page(runs))
+    path = docs / "results.md"
+    kept = read_part(path, FORGETTING)
+    path.write_text(page(runs) + (f"\n{kept}" if kept else ""))
 
 
 def page(runs: dict[str, list[Run]]) -> str:

@@ -78,6 +78,27 @@ def carry_rows(
     return after.reshape(fresh.shape)
 
 
+def class_ids(name: str, size: int, head: ClassHead) -> np.ndarray | None:
+    """Whose each entry of the last axis of the model's class head is, by label map id; 0 is the background.
+
+    Args:
+      name: TF1 name of the variable.
+      size: of its last axis.
+      head: of the conversion that made the model.
+
+    `[size]` int; None if the variable has no axis of classes.
+    """
+    layout = next((layout for layout in _LAYOUTS if layout.pattern.fullmatch(name)), None)
+    if layout is None:
+        return None
+    offset = int(layout.background)
+    places = _by_class(np.arange(size), head.classes_after + offset, layout)
+    if places is None:
+        return None
+    ids = np.arange(1 - offset, head.classes_after + 1)
+    return np.broadcast_to(ids[:, np.newaxis], places.shape).reshape(size)
+
+
 def _by_class(value: np.ndarray, classes: int, layout: _Layout) -> np.ndarray | None:
     """[..., groups * classes * width] as [..., groups, classes, width]; None if it does not divide."""
     if value.ndim == 0 or value.shape[-1] % (classes * layout.width):

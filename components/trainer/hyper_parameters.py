@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from components.trainer.choose import Choice
 from components.trainer.job import TrainingJob
 from components.trainer.options import TrainOptions
-from components.trainer.rates import blocks_of, fresh_names, variable_rates
+from components.trainer.rates import blocks_of, variable_rates, what_was_restored
 from components.trainer.schedule import base_rate, build_schedule
 from components.trainer.trainable import DetectorTrainer
 from detection.config.find_messages import find_messages
@@ -164,16 +164,19 @@ def _optimizer(job: TrainingJob, trainer: DetectorTrainer, sources: _Sources) ->
 
 
 def _rate_factors(job: TrainingJob, trainer: DetectorTrainer, sources: _Sources) -> dict[str, Setting]:
-    """The part of the rate by block, in one number or, where a block has both, for restored and fresh."""
+    """The part of the rate by block, in one number or, where it has several, for fresh, restored and held."""
     detector, options = trainer.detector, job.options
-    fresh = fresh_names(job.paths.converted)
-    rates = variable_rates(detector, trainer.trained, options, fresh)
+    known = what_was_restored(job.paths.converted, job.train_objects)
+    rates = variable_rates(detector, trainer.trained, options, known)
     settings = {}
     for block, variables in blocks_of(detector, trainer.trained).items():
         factors: dict[str, float] = {}
         for variable in variables:
-            state = "fresh" if tf1_name(variable.path, detector.name) in fresh else "restored"
-            factors[state] = rates[variable.path].factor
+            rate = rates[variable.path]
+            state = "fresh" if tf1_name(variable.path, detector.name) in known.fresh else "restored"
+            factors[state] = rate.factor
+            for part in set(rate.entries) - {1.0}:
+                factors["restored" if part else "held"] = rate.factor * part
         values = set(factors.values())
         source = sources.of("block_rates" if block in options.block_rates else "restored_rate")
         if values == {1.0} and block not in options.block_rates:

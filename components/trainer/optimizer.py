@@ -73,9 +73,15 @@ class Optimizer(keras.optimizers.Optimizer):
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
         """One update of `variable` at its part of `learning_rate`."""
         index = self._get_variable_index(variable)
-        rate, factor = tf.cast(learning_rate, variable.dtype), self._rate_of[index].factor
-        rate = rate if factor == 1.0 else rate * factor
+        own = self._rate_of[index]
+        rate = tf.cast(learning_rate, variable.dtype)
+        rate = rate if own.factor == 1.0 else rate * own.factor
+        before = tf.identity(variable) if own.entries else None
         self.update(index, tf.cast(gradient, variable.dtype), variable, rate)
+        if before is not None:
+            # TF1's operations take one rate a variable; what an entry moves is proportional to it
+            parts, after = tf.constant(own.entries, variable.dtype), tf.convert_to_tensor(variable)
+            self.assign(variable, tf.where(parts == 1.0, after, before + parts * (after - before)))
 
     @abstractmethod
     def update(self, index: int, gradient: tf.Tensor, variable: tf.Variable, rate: tf.Tensor) -> None:

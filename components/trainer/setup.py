@@ -11,7 +11,7 @@ from components.trainer.job import TrainingJob
 from components.trainer.loss_scale import LossScale
 from components.trainer.optimizer import build_optimizer
 from components.trainer.precision import choose_policy, computing_in
-from components.trainer.rates import fresh_names, variable_rates
+from components.trainer.rates import variable_rates, what_was_restored
 from components.trainer.schedule import build_schedule
 from components.trainer.shared_trainer import SharedTrainer
 from components.trainer.trainable import DetectorTrainer, select_trained
@@ -61,7 +61,8 @@ def build_trainer(job: TrainingJob, devices: Devices) -> DetectorTrainer:
         list(train_config.update_trainable_variables),
     )
     schedule = build_schedule(train_config.optimizer, options, job.steps)
-    rates = variable_rates(detector, trained, options, fresh_names(job.paths.converted))
+    known = what_was_restored(job.paths.converted, job.train_objects)
+    rates = variable_rates(detector, trained, options, known)
     optimizer = build_optimizer(train_config.optimizer, options, schedule, rates)
     optimizer.build(trained)
     float16 = detector.dtype_policy.compute_dtype == "float16"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from google.protobuf import text_format
 
-from components.checkpoint_converter.class_head import carry_rows, prior_bias
+from components.checkpoint_converter.class_head import carry_rows, class_ids, prior_bias
 from components.checkpoint_converter.class_rows import match_classes
 from detection.config import protos
 from detection.config.label_map import LabelMap, LabelMapItem
@@ -63,6 +63,18 @@ def test_second_stage_scores_and_boxes():
     np.testing.assert_array_equal(boxes, [5, 6, 7, 8, -5, -6, -7, -8, 1, 2, 3, 4])
 
 
+def test_whose_an_entry_is():
+    scores = class_ids("BoxPredictor_3/ClassPredictor/weights", 2 * 4, HEAD)
+    np.testing.assert_array_equal(scores, [0, 1, 2, 3] * 2)
+    boxes = class_ids("SecondStageBoxPredictor/BoxEncodingPredictor/biases", 12, HEAD)
+    np.testing.assert_array_equal(boxes, [1] * 4 + [2] * 4 + [3] * 4)
+    bins = class_ids("SecondStageBoxPredictor/class_predictions/weights", 9 * 4, HEAD)
+    np.testing.assert_array_equal(bins, [0, 1, 2, 3] * 9)
+    masks = "SecondStageBoxPredictor/Conv_4/weights"
+    np.testing.assert_array_equal(class_ids(masks, 3, HEAD), [1, 2, 3])
+    assert class_ids(masks, 6, HEAD) is None
+
+
 @pytest.mark.parametrize(
     ("name", "shape"),
     [
@@ -75,6 +87,7 @@ def test_second_stage_scores_and_boxes():
 )
 def test_variables_without_an_axis_of_classes(name, shape):
     assert carry_rows(name, numbered(*shape), numbered(*shape), HEAD, -4.6) is None
+    assert class_ids(name, shape[-1], HEAD) is None
 
 
 def test_another_number_of_anchors_does_not_fit():

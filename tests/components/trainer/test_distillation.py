@@ -166,6 +166,27 @@ def test_old_classes_move_less_and_the_teacher_does_not(retraining: Training) ->
     assert learned[20.0][-1] < learned[20.0][0]
 
 
+@pytest.mark.parametrize(("options", "held"), [({}, True), ({"restored_rate": 1.0}, False)])
+def test_the_rows_of_a_class_without_objects_are_held(
+    retraining: Training, options: dict[str, Any], held: bool
+) -> None:
+    # the pictures show the ids 1 and 2, blue and green
+    job, trainer = trainer_of(retraining, TrainOptions(optimizer="adam", **options))
+    assert set(job.train_objects) == {1, 2}
+
+    def rows() -> np.ndarray:
+        """Of all class heads: background, blue, green, red."""
+        names = {tf1_name(variable.path, trainer.detector.name): variable for variable in trainer.trained}
+        values = [names[name].numpy() for name in sorted(names) if "/ClassPredictor/" in name]
+        return np.concatenate([value.reshape(-1, 4) for value in values])
+
+    before = rows()
+    trainer.fit(job.training_batches(trainer.detector), steps_per_epoch=3, shuffle=False, verbose=0)
+    moved = np.abs(rows() - before).max(axis=0)
+    assert (moved[3] == 0.0) == held
+    assert moved[1] > 0.0 and moved[2] > 0.0
+
+
 @pytest.mark.slow
 def test_two_stages_start_at_no_distance_and_train(retraining: Training, tmp_path: Path) -> None:
     config = parse_pipeline_config(TWO_STAGE, "tests")

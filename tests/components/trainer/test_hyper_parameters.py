@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from components.checkpoint_converter.class_rows import match_classes
 from components.trainer.choose import Choice
 from components.trainer.devices import select_devices
 from components.trainer.hyper_parameters import (
@@ -18,9 +19,11 @@ from components.trainer.hyper_parameters import (
 )
 from components.trainer.job import TrainingJob
 from components.trainer.options import TrainOptions, Unfreezing
+from components.trainer.rates import Restored
 from components.trainer.results import LearningRateCurve, Sweep, Trial
 from components.trainer.setup import build_trainer
 from components.trainer.trainable import DetectorTrainer
+from detection.config.label_map import parse_label_map
 
 if TYPE_CHECKING:
     from conftest import Training
@@ -122,11 +125,17 @@ def test_the_last_one_who_chose_is_named(
 def test_factors_of_a_block_with_restored_and_fresh_variables(
     training: Training, trainer: DetectorTrainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fresh = frozenset({"BoxPredictor_0/ClassPredictor/weights"})
-    monkeypatch.setattr("components.trainer.hyper_parameters.fresh_names", lambda converted: fresh)
+    known = Restored(frozenset({"BoxPredictor_0/ClassPredictor/weights"}))
+    monkeypatch.setattr("components.trainer.hyper_parameters.what_was_restored", lambda *_: known)
     settings = collect(training.job(tmp_path, TrainOptions(restored_rate=0.2)), trainer)
     assert settings["rate_factors.backbone"] == (0.2, "train")
     assert settings["rate_factors.class_head"] == ({"fresh": 1.0, "restored": 0.2}, "train")
+    classes = parse_label_map("item { id: 1 name: 'red' } item { id: 2 name: 'green' }", "")
+    head = match_classes(classes, classes, 2, 2)
+    known = replace(known, head=head, shown=frozenset({1}))
+    settings = collect(training.job(tmp_path, TrainOptions(restored_rate=0.2)), trainer)
+    expected = {"fresh": 1.0, "restored": pytest.approx(0.2), "held": 0.0}
+    assert settings["rate_factors.class_head"] == (expected, "train")
     default = training.job(tmp_path, TrainOptions())
     assert collect(default, trainer)["rate_factors.backbone"] == (0.5, "default")
     assert collect(default, trainer, sweep=SWEEP)["rate_factors.backbone"] == (0.5, "sweep")

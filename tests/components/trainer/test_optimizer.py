@@ -109,6 +109,30 @@ def test_a_factor_is_a_factor_of_the_rate(name: str, factor: float) -> None:
     np.testing.assert_array_equal(with_factor, ours(make(schedule(factor), None), SHORT))
 
 
+@pytest.mark.parametrize("name", [*OPTIMIZERS, "adamw"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_each_entry_of_the_last_axis_has_its_own_part(name: str, compiled: bool) -> None:
+    def make(factor: float, rates: Rates | None) -> Optimizer:
+        rate = schedule(factor)
+        return AdamW(rate, 0.0, rates=rates) if name == "adamw" else OPTIMIZERS[name][0](rate, rates)
+
+    variable = keras.Variable(START, name="v")
+    optimizer = make(1.0, {"v": VariableRate(0.5, entries=(1.0, 0.2, 0.0))})
+    optimizer.build([variable])
+
+    def apply(gradient: tf.Tensor) -> None:
+        optimizer.apply([gradient], [variable])
+
+    step, found = tf.function(apply) if compiled else apply, []
+    for gradient in SHORT:
+        step(tf.constant(gradient))
+        found.append(variable.numpy())
+    values = np.array(found)[:, 0]
+    np.testing.assert_array_equal(values[:, 0], ours(make(0.5, None), SHORT)[:, 0, 0])
+    np.testing.assert_allclose(values[:, 1], ours(make(0.1, None), SHORT)[:, 0, 1], rtol=1e-5)
+    np.testing.assert_array_equal(values[:, 2], np.full(len(SHORT), START[0, 2]))
+
+
 def test_each_variable_has_its_own_factor() -> None:
     variables = [keras.Variable([1.0, 1.0], name=name) for name in ("a", "b", "c")]
     rates = {"a": VariableRate(0.5), "c": VariableRate(2.0)}

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from components.checkpoint_converter.class_rows import match_classes
 from components.trainer.devices import select_devices
 from components.trainer.options import TrainOptions, Unfreezing
-from components.trainer.rates import blocks_of, fresh_names, variable_rates
+from components.trainer.rates import Restored, VariableRate, blocks_of, variable_rates, what_was_restored
 from components.trainer.setup import build_trainer
 from detection.blocks import block_of
 from detection.builder import build_detector
+from detection.config.label_map import parse_label_map
 from detection.detector import Detector
 from detection.errors import BadInput
 from detection.tf1.names import tf1_name
@@ -22,6 +24,7 @@ from detection.tf1.names import tf1_name
 if TYPE_CHECKING:
     from conftest import Training
 
+MAP = "item { id: 1 name: 'red' } item { id: 2 name: 'green' }"
 HEADS = ("BoxPredictor_0/ClassPredictor/weights", "BoxPredictor_0/ClassPredictor/biases")
 
 
@@ -63,14 +66,16 @@ def write_report(converted: Path, detector: Detector, fresh: tuple[str, ...]) ->
 def factors(detector: Detector, options: TrainOptions, fresh: tuple[str, ...] = HEADS) -> dict[str, float]:
     """Factors by TF1 name."""
     trained = detector.trainable_variables
-    rates = variable_rates(detector, trained, options, frozenset(fresh))
+    rates = variable_rates(detector, trained, options, Restored(frozenset(fresh)))
     return {tf1_name(variable.path, detector.name): rates[variable.path].factor for variable in trained}
 
 
-def test_fresh_names_are_those_of_the_report(detector: Detector, tmp_path: Path) -> None:
-    assert fresh_names(tmp_path) == frozenset()
+def test_what_was_restored_is_in_the_report(detector: Detector, tmp_path: Path) -> None:
+    assert what_was_restored(tmp_path, {1: 5}) == Restored()
     write_report(tmp_path, detector, HEADS)
-    assert fresh_names(tmp_path) == frozenset(HEADS)
+    known = what_was_restored(tmp_path, {1: 5, 2: 0})
+    assert known.fresh == frozenset(HEADS) and known.shown == {1}
+    assert known.head is not None and known.head.how == "fresh"
 
 
 def test_what_was_restored_trains_slower_beside_fresh_heads(detector: Detector) -> None:
@@ -153,7 +158,41 @@ def test_blocks_are_those_that_train(detector: Detector) -> None:
     heads = [variable for variable in detector.trainable_variables if "BoxPredictor" in variable.path]
     assert list(blocks_of(detector, heads)) == ["box_head", "class_head"]
     with pytest.raises(BadInput, match="trains no backbone"):
-        variable_rates(detector, heads, TrainOptions(block_rates={"backbone": 0.5}), frozenset())
+        variable_rates(detector, heads, TrainOptions(block_rates={"backbone": 0.5}), Restored())
+
+
+def head_rates(detector: Detector, options: TrainOptions, known: Restored) -> dict[str, VariableRate]:
+    """Of the heads of the first feature map, by TF1 name."""
+    rates = variable_rates(detector, detector.trainable_variables, options, known)
+    names = {path: tf1_name(path, detector.name) for path in rates}
+    return {names[path]: rate for path, rate in rates.items() if names[path].startswith("BoxPredictor_0/")}
+
+
+def test_rows_of_a_class_head_train_as_what_they_start_from(detector: Detector) -> None:
+    weights = "BoxPredictor_0/ClassPredictor/weights"
+    old = parse_label_map("item { id: 1 name: 'green' }", "")
+    partly = match_classes(old, parse_label_map(MAP, ""), 1, 2)
+    fresh = frozenset(HEADS)
+
+    def entries(options: TrainOptions, known: Restored) -> tuple[float, ...]:
+        found = head_rates(detector, options, known)
+        assert found["BoxPredictor_0/BoxEncodingPredictor/weights"].entries == ()
+        return found[weights].entries
+
+    quarter = TrainOptions(restored_rate=0.25)
+    both, red = frozenset({1, 2}), frozenset({1})
+    # background, red, green of the three anchors at each place; red is new
+    assert entries(quarter, Restored(fresh, partly, both)) == (0.25, 1.0, 0.25) * 3
+    assert entries(quarter, Restored(fresh, partly, red)) == (0.25, 1.0, 0.0) * 3
+    # nothing is fresh: what the data shows trains at the full rate, the rest is held as well
+    same = match_classes(parse_label_map(MAP, ""), parse_label_map(MAP, ""), 2, 2)
+    assert entries(quarter, Restored(frozenset(), same, both)) == ()
+    assert entries(quarter, Restored(frozenset(), same, red)) == (1.0, 1.0, 0.0) * 3
+    # whoever asks for a full rate has it
+    assert entries(TrainOptions(restored_rate=1.0), Restored(fresh, partly, red)) == ()
+    assert entries(TrainOptions(block_rates={"class_head": 0.5}), Restored(fresh, partly, red)) == ()
+    none = match_classes(parse_label_map(MAP, ""), parse_label_map("item { id: 1 name: 'x' }", ""), 2, 1)
+    assert entries(quarter, Restored(fresh, none, red)) == ()
 
 
 def test_a_step_of_the_training_has_the_factors(training: Training, tmp_path: Path) -> None:
