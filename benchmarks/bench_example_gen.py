@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import io
 import json
 import resource
@@ -125,28 +124,37 @@ def loop(data: Path, out: Path, compress: bool) -> None:
 
 def plain(data: Path, out: Path, compress: bool) -> None:
     """What the pipeline does, without Beam; one shard a split."""
+    from components.example_gen.collector import only_new_objects
+    from components.example_gen.content import NOTHING, Content
     from components.example_gen.encode import examine, split_of
     from components.example_gen.read import read_dataset
+    from components.example_gen.row_files import write_rows
     from components.example_gen.shard_report import ShardReport
     from components.example_gen.shards import shard_writer
+    from components.example_gen.tfdv_statistics import TabularStatistics
     from detection.config.label_map import read_label_map
 
+    TabularStatistics().result()  # imports TFDV, in the first run, which has too few images to need it
     options = _options(data, compress)
     label_map = read_label_map(data / "label_map.pbtxt")
-    entries: dict[str, list[tuple[str, str, Any]]] = {split: [] for split in options.splits}
-    for record in read_dataset(options):
-        sha256 = hashlib.sha256(record.source.read()).hexdigest() if record.source else ""
-        entries[record.split or split_of(sha256, options)].append((sha256, record.name, record))
-    for split, found in entries.items():
-        report = ShardReport(split)
-        with shard_writer(str(out / split), compress) as write, open(out / f"{split}.rows", "w") as rows:
-            for _, _, record in sorted(found, key=lambda entry: entry[:2]):
-                outcome = examine(record, options, label_map)
-                if outcome.example is not None:
-                    write(outcome.example)
-                report.add(record, outcome)
-                rows.write(json.dumps(outcome.row(), sort_keys=True) + "\n")
-        report.write(str(out / f"{split}.report"))
+    entries: dict[str, list[tuple[Content, str, Any]]] = {split: [] for split in options.splits}
+    records = read_dataset(options)
+    with only_new_objects():  # as in the pipeline
+        for record in records:
+            content = Content.of(record.source.read()) if record.source else NOTHING
+            entries[record.split or split_of(content.sha256, options)].append((content, record.name, record))
+        for split, found in entries.items():
+            report = ShardReport(split)
+            listed = []
+            with shard_writer(str(out / split), compress) as write, open(out / f"{split}.rows", "wb") as rows:
+                for content, _, record in sorted(found, key=lambda entry: entry[:2]):
+                    outcome = examine(record, options, label_map, content)
+                    if outcome.example is not None:
+                        write(outcome.example)
+                    report.add(record, outcome)
+                    listed.append(outcome.row())
+                write_rows(listed, rows)
+            report.write(str(out / f"{split}.report"))
 
 
 def read(data: Path, out: Path, compress: bool) -> None:
@@ -200,7 +208,7 @@ def measure(side: str, data: Path, compress: bool) -> dict[str, float]:
 
 def run_side(side: str, data: Path, compress: bool) -> None:
     """What the new process does: one side, its cost as the last line of stdout."""
-    with tempfile.TemporaryDirectory() as warm:  # a few first: imports, and Beam's and TFDV's first use
+    with tempfile.TemporaryDirectory() as warm:  # a few first: imports, and Beam's first use
         write_dataset(Path(warm) / "data", 40, (64, 64))
         (Path(warm) / "out").mkdir()
         try_it = Path(warm) / "data"

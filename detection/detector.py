@@ -55,6 +55,8 @@ class Detector(keras.Model):
 
     def detect(self, images: tf.Tensor) -> Tensors:
         """Detections in uint8 images `[B, h, w, 3]`; boxes are relative to each image's own size."""
+        # TensorFlow resizes bytes on the CPU alone, where the input pipeline runs
+        images = tf.cast(images, tf.float32)
         return self.postprocess(self(self.preprocess(images), training=False))
 
     def losses_and_detections(

@@ -77,13 +77,13 @@ class _ServedDetector(tf.Module):
     )
     def serve(self, input_tensor: tf.Tensor) -> Tensors:
         memory = self._no_memory(tf.shape(input_tensor)[0])
-        return self.run(self.model.preprocess(input_tensor), *memory)
+        return self.run(self._preprocess(input_tensor), *memory)
 
     @tf.function(autograph=False)
     def serve_with_context(
         self, input_tensor: tf.Tensor, context_features: tf.Tensor, valid_context_size: tf.Tensor
     ) -> Tensors:
-        return self.run(self.model.preprocess(input_tensor), context_features, valid_context_size)
+        return self.run(self._preprocess(input_tensor), context_features, valid_context_size)
 
     @tf.function(autograph=False, input_signature=[tf.TensorSpec([None], tf.string, name="input_tensor")])
     def serve_encoded(self, input_tensor: tf.Tensor) -> Tensors:
@@ -103,6 +103,10 @@ class _ServedDetector(tf.Module):
         )
         return self._detect_encoded(features[_ENCODED], *(memory[name] for name in SIDE_INPUTS))
 
+    def _preprocess(self, images: tf.Tensor) -> tf.Tensor:
+        # TensorFlow resizes bytes on the CPU alone
+        return self.model.preprocess(tf.cast(images, tf.float32))
+
     def _no_memory(self, batch_size: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """What a Context R-CNN's `run` takes for images that nothing is remembered of."""
         shape = self.model.context_shape
@@ -110,7 +114,7 @@ class _ServedDetector(tf.Module):
 
     def _detect_encoded(self, encoded: tf.Tensor, *memory: tf.Tensor) -> Tensors:
         def preprocess(one: tf.Tensor) -> tf.Tensor:
-            return self.model.preprocess(decode_image(one)[tf.newaxis])
+            return self._preprocess(decode_image(one)[tf.newaxis])
 
         if self.model.has_one_input_size:
             shape = self.run.input_signature[0].shape[1:]

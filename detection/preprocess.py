@@ -21,6 +21,25 @@ _METHODS = {
 }
 
 
+def _resize(
+    images: tf.Tensor, size: tf.Tensor | list[int], method: str, preserve_aspect_ratio: bool = False
+) -> tf.Tensor:
+    """float32 `images` of `size`, sampled as the OD API's resizers do.
+
+    Bytes are resized as they are, to the same values: a cast first would write the whole image again, four
+    times as large.
+    """
+    resized = tf.compat.v1.image.resize_images(
+        images,
+        size,
+        method=_METHODS[method],
+        align_corners=False,
+        preserve_aspect_ratio=preserve_aspect_ratio,
+    )
+    # the nearest neighbour of a byte, and an image that has its size already, are bytes
+    return tf.cast(resized, tf.float32)
+
+
 @dataclass(frozen=True)
 class FixedShapeResizer:
     """The OD API's fixed_shape_resizer in TF1: corners not aligned, no half-pixel centres.
@@ -35,10 +54,7 @@ class FixedShapeResizer:
 
     def resize(self, images: tf.Tensor) -> tf.Tensor:
         """`[B, h, w, 3]` (or `[h, w, 3]`) uint8 or float32 -> float32 of this size, values still 0..255."""
-        images = tf.cast(images, tf.float32)
-        return tf.compat.v1.image.resize_images(
-            images, [self.height, self.width], method=_METHODS[self.method], align_corners=False
-        )
+        return _resize(images, [self.height, self.width], self.method)
 
 
 @dataclass(frozen=True)
@@ -55,13 +71,10 @@ class KeepAspectRatioResizer:
 
     def resize(self, images: tf.Tensor) -> tf.Tensor:
         """`[B, h, w, 3]` (or `[h, w, 3]`) uint8 or float32 -> float32 of the new size, still 0..255."""
-        images = tf.cast(images, tf.float32)
         height, width = tf.unstack(tf.shape(images)[-3:-1])
         short, long = self.min_dimension, self.max_dimension
         bounds = tf.where(height < width, [short, long], [long, short])
-        resized = tf.compat.v1.image.resize_images(
-            images, bounds, method=_METHODS[self.method], align_corners=False, preserve_aspect_ratio=True
-        )
+        resized = _resize(images, bounds, self.method, preserve_aspect_ratio=True)
         return tf.ensure_shape(resized, [*images.shape[:-3], None, None, images.shape[-1]])
 
 

@@ -198,10 +198,11 @@ def main() -> None:
         busy = statistics.median(processor for _, processor in rows)
         spread = f"{rates[0]:.0f} to {rates[-1]:.0f}"
         print(f"| {side} | {statistics.median(rates):.0f} | {spread} | {1e3 * busy:.2f} ms |")
-    for what, part in (("images/s", 0), ("processor time", 1)):
-        pairs = zip(found["od_api"], found["upcycle"], strict=True)
-        ratio = statistics.median(theirs[part] / ours[part] for theirs, ours in pairs)
-        print(f"upcycle to od_api, {what}, median of the rounds: {ratio:.2f} times as good")
+    for side in ("upcycle", "decode"):
+        for what, part in (("images/s", 0), ("processor time", 1)):
+            pairs = zip(found["od_api"], found[side], strict=True)
+            ratio = statistics.median(theirs[part] / ours[part] for theirs, ours in pairs)
+            print(f"{side} to od_api, {what}, median of the rounds: {ratio:.2f} times as good")
 
 
 if __name__ == "__main__":

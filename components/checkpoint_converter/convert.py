@@ -34,13 +34,9 @@ from detection.config.label_map import LabelMap
 from detection.config.pipeline_config import write_pipeline_config
 from detection.errors import BadInput
 from detection.export import export_saved_model
-from detection.tf1.frozen_graph import (
-    FrozenDetector,
-    fake_quantization_count,
-    load_frozen_graph,
-    without_fake_quantization,
-)
+from detection.tf1.frozen_graph import FrozenDetector, load_frozen_graph
 from detection.tf1.oracle import write_oracle
+from detection.tf1.rounding_graph import without_fake_quantization
 from detection.weights import write_weights
 
 
@@ -111,7 +107,8 @@ def convert(
     with _complete_or_absent(out) as folder:
         proof = None
         if options.proof:
-            oracle = _oracle(variables, resolved, classes_before, use_averages, folder, notes)
+            names = {variable.name for variable in restored.loaded}
+            oracle = _oracle(variables, names, resolved, classes_before, use_averages, folder, notes)
             threshold = score_threshold(resolved.model)
             proof = prove(converted, oracle, pictures, picture_source, threshold)
             if not proof.matched_detections:
@@ -176,6 +173,7 @@ def _resolved(config: Any, num_classes: int | None) -> Any:
 
 def _oracle(
     variables: TF1Variables,
+    names: set[str],
     config: Any,
     num_classes: int,
     use_averages: bool,
@@ -184,16 +182,15 @@ def _oracle(
 ) -> FrozenDetector:
     """The graph to prove against: the user's own frozen graph, or one built by the OD API's own code.
 
-    For a TF2 checkpoint that is the Keras model's, with TensorFlow's own restore.
+    For a TF2 checkpoint that is the Keras model's, with TensorFlow's own restore. `names` are those of the
+    model's variables: rounding within ranges that are none of them is of training for quantisation only.
     """
     if variables.graph is not None:
-        graph_def = load_frozen_graph(variables.graph)
-        fake = fake_quantization_count(graph_def)
+        graph_def, fake = without_fake_quantization(load_frozen_graph(variables.graph), names)
         if fake:
             notes.append(
                 f"proved against the float graph: {fake} fake-quantisation nodes pass their input on"
             )
-            graph_def = without_fake_quantization(graph_def)
         return FrozenDetector(graph_def, str(variables.graph))
     with tempfile.TemporaryDirectory(prefix="oracle-", dir=folder) as scratch:
         source, frozen = Path(scratch) / "pipeline.config", Path(scratch) / "frozen_inference_graph.pb"

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from components.checkpoint_converter.proof_context import require_same_memory
 from components.checkpoint_converter.proof_detections import compare_detections
+from components.checkpoint_converter.proof_roundings import RoundingReplay
 from components.checkpoint_converter.proof_stages import (
     TOLERANCE,
     Arrays,
@@ -22,6 +23,7 @@ from components.checkpoint_converter.report import Proof
 from components.checkpoint_converter.tally import Tally
 from detection.blocks import block_of
 from detection.errors import Failed
+from detection.rounding import RoundingDetector
 from detection.tf1.frozen_graph import DETECTIONS, FrozenDetector
 from detection.two_stage import TwoStageDetector
 
@@ -35,7 +37,8 @@ def prove(
     """Compare a detector with the checkpoint's classes with the TF1 graph, on uint8 [h, w, 3] images.
 
     Raw predictions must agree within 1e-4 of the tensor's largest value; detections pair one to one within
-    1e-4 in coordinates and scores. Failed otherwise, naming the first block that differs.
+    1e-4 in coordinates and scores. Failed otherwise, naming the first block that differs. A model that rounds
+    inside is compared on the TF1 graph's own input to each rounding.
     """
     is_two_stage = isinstance(model, TwoStageDetector)
     if is_two_stage and oracle.two_stage is not None:
@@ -58,19 +61,28 @@ def prove(
             return found | {"preprocessed": preprocessed}
 
     tally = Tally()
+    rounding = RoundingReplay(model, oracle, RAW) if isinstance(model, RoundingDetector) else None
     for number, image in enumerate(images, start=1):
         reference = oracle.run(image[None])
         converted = {name: value.numpy() for name, value in detect(image[None]).items()}
-        raw = [Stage(RAW_BLOCKS[name], name, reference[name], converted[name]) for name in RAW]
+        before: list[Stage] = []
         if oracle.raw.preprocessed is not None:  # a small error there need not show in what follows
             name = oracle.raw.preprocessed
             seen = oracle.fetch([name], image[None])[name]
-            raw.insert(0, preprocessing("preprocessed", seen, converted["preprocessed"]))
+            before.append(preprocessing("preprocessed", seen, converted["preprocessed"]))
+        maps = None
+        if rounding is not None:
+            require_equal(before, number)
+            rounding.inform(oracle.raw, image, reference, converted)
+            rounded, converted, maps = rounding.run(image, number)
+            before += rounded
+        raw = [*before, *(Stage(RAW_BLOCKS[name], name, reference[name], converted[name]) for name in RAW)]
         if any(stage.relative > TOLERANCE for stage in raw):
-            require_equal([*stages(model, oracle, image), *raw], number)
+            require_equal([*stages(model, oracle, image, maps), *raw], number)
         replay = partial(_replayed, model, reference, image)
         tally.add(raw, compare_detections(reference, converted, replay, score_threshold, number))
-    return tally.passed(image_source)
+    proof = tally.passed(image_source)
+    return proof if rounding is None else proof.model_copy(update={"roundings": rounding.report()})
 
 
 def _replayed(model: Any, reference: Arrays, image: np.ndarray) -> Arrays:
@@ -81,21 +93,31 @@ def _replayed(model: Any, reference: Arrays, image: np.ndarray) -> Arrays:
     return {name: found[name].numpy() for name in DETECTIONS}
 
 
-def stages(model: Any, oracle: FrozenDetector, image: np.ndarray) -> list[Stage]:
-    """Both models' intermediate values on one image uint8 [h, w, 3], in the order of computation."""
+def stages(
+    model: Any, oracle: FrozenDetector, image: np.ndarray, maps: list[np.ndarray] | None = None
+) -> list[Stage]:
+    """Both models' intermediate values on one image uint8 [h, w, 3], in the order of computation.
+
+    `maps` are the model's feature maps, where they don't come of its own computation alone.
+    """
     assert oracle.raw is not None
     names = [name for name in (oracle.raw.preprocessed, *oracle.raw.feature_maps) if name is not None]
     reference = oracle.fetch(names, image[None])
     with tf.device("/CPU:0"):
         preprocessed = model.preprocess(tf.constant(image[None]))
-        if hasattr(model, "feature_extractor"):
-            maps = model.feature_extractor(preprocessed, training=False)
-        else:  # TF1's own code, run in TF2, is one piece that gives them too
-            maps = model(preprocessed, training=False)["feature_maps"]
+        if maps is None:
+            maps = [features.numpy() for features in _feature_maps(model, preprocessed)]
     found: list[Stage] = []
     if oracle.raw.preprocessed is not None:
         name = oracle.raw.preprocessed
         found.append(preprocessing(name, reference[name], preprocessed.numpy()))
     for name, features in zip(oracle.raw.feature_maps, maps, strict=False):
-        found.append(Stage(block_of(name), name, reference[name], features.numpy()))
+        found.append(Stage(block_of(name), name, reference[name], features))
     return found
+
+
+def _feature_maps(model: Any, preprocessed: tf.Tensor) -> list[tf.Tensor]:
+    if hasattr(model, "feature_extractor"):
+        return list(model.feature_extractor(preprocessed, training=False))
+    # TF1's own code, run in TF2, is one piece that gives them too
+    return list(model(preprocessed, training=False)["feature_maps"])

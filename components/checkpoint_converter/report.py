@@ -106,13 +106,28 @@ class ComparedTensor(BaseModel):
     max_relative: float
 
 
+class Roundings(BaseModel):
+    """Of a network that rounds to 8 bits inside; it was proved on the TF1 graph's own input to each rounding.
+
+    The rest is for people, and not judged; both are relative to the tensor's largest value. `apart`: how far
+    the raw predictions are from each other where each side rounds what it computed. `moved_by_noise`: how far
+    `noise` in the preprocessed image moves the TF1 graph's own; None where that image is not in the graph.
+    """
+
+    places: int
+    apart: float
+    noise: float
+    moved_by_noise: float | None
+
+
 class Proof(BaseModel):
     """Largest differences between the converted model and the TF1 graph, from the same uint8 images.
 
     `max_difference_raw` is relative to the largest absolute value of the TF1 tensor; boxes are in normalised
     coordinates, scores in 0..1. `tensors` has the raw predictions and the matched detections, in the order of
     computation; older reports have none. `replayed_images`: on how many the detections are of the TF1 graph's
-    own raw predictions, since rounding in the model's tipped an overlap at the NMS's threshold.
+    own raw predictions, since rounding in the model's tipped an overlap at the NMS's threshold. `roundings`:
+    of a network that rounds to 8 bits, see there.
     """
 
     images: int
@@ -125,6 +140,7 @@ class Proof(BaseModel):
     passed: bool
     replayed_images: int = 0
     tensors: list[ComparedTensor] = []
+    roundings: Roundings | None = None
 
 
 class ConversionReport(BaseModel):

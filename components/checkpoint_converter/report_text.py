@@ -10,6 +10,7 @@ from components.checkpoint_converter.report import (
     ComparedTensor,
     ConversionReport,
     Proof,
+    Roundings,
     Variable,
 )
 
@@ -97,7 +98,23 @@ def _proof_section(proof: Proof | None, classes: int) -> list[str]:
             "predictions: rounding in the model's own tipped an overlap at the NMS's threshold.",
             "",
         ]
+    if proof.roundings is not None:
+        lines += [_rounding_line(proof.roundings), ""]
     return lines + _tensor_table(proof.tensors)
+
+
+def _rounding_line(roundings: Roundings) -> str:
+    line = (
+        f"The network rounds to 8 bits at {roundings.places} places. All above is of the TF1 graph's own "
+        "input to each. Not judged, since a flipped rounding is a whole step: where each side rounds what it "
+        f"computed, the raw predictions differ by {roundings.apart:.1e}"
+    )
+    if roundings.moved_by_noise is None:
+        return line + "."
+    return (
+        f"{line}; noise of {roundings.noise:.0e} in the preprocessed image moves the TF1 graph's own by "
+        f"{roundings.moved_by_noise:.1e}."
+    )
 
 
 def _tensor_table(tensors: list[ComparedTensor]) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from components.checkpoint_converter.class_head import carry_rows
 from components.checkpoint_converter.report import TRAINING_STATE, Block, ClassHead, Variable
@@ -41,7 +42,7 @@ def restore(
 
     With `head` the class rows are carried over as it says, and fresh ones keep the Object Detection API's
     initial values, or `prior_bias` as their bias. The OD API's own "detection" start drops both heads; this
-    keeps what fits.
+    keeps what fits. Moving averages of the network go on where the checkpoint says how far they have come.
     """
     loaded: list[Variable] = []
     fresh: list[Variable] = []
@@ -69,7 +70,27 @@ def restore(
             hash_after=value_hash(variable.numpy()),
         )
         (fresh if reason else loaded).append(entry)
+    if isinstance(values, TF1Variables) and values.state:
+        loaded += _carry_state(model.unread_variables(), values.state)
     return Restored(tuple(loaded), tuple(fresh), missing)
+
+
+def _carry_state(unread: Mapping[str, tf.Variable], state: Mapping[str, np.ndarray]) -> list[Variable]:
+    """Assign what the checkpoint has of the moving averages' state."""
+    carried = []
+    for name in sorted(unread.keys() & state.keys()):
+        unread[name].assign(state[name])
+        carried.append(
+            Variable(
+                name=name,
+                block=block_of(name),
+                state="loaded",
+                reason="the checkpoint's value",
+                hash_before=value_hash(state[name]),
+                hash_after=value_hash(unread[name].numpy()),
+            )
+        )
+    return carried
 
 
 def value_hash(value: np.ndarray) -> str:
@@ -108,6 +129,7 @@ def dropped(variables: TF1Variables, restored: Restored) -> list[Variable]:
             name=name, block=TRAINING_STATE, state="dropped", reason=reason, hash_before=None, hash_after=None
         )
         for name, reason in sorted(variables.ignored.items())
+        if name not in taken
     ]
     return entries
 

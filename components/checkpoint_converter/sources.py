@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from components.checkpoint_converter.bookkeeping import MOVING_AVERAGE, reason_to_ignore
+from components.checkpoint_converter.bookkeeping import MOVING_AVERAGE, is_average_state, reason_to_ignore
 from components.checkpoint_converter.locate import SAVED_MODEL, SourceFile, locate
 from components.checkpoint_converter.tf2_checkpoint import OBJECT_GRAPH_KEY, read_tf2_variables
 from components.checkpoint_converter.v1_format import reader_path
@@ -30,6 +30,7 @@ class TF1Variables(Mapping[str, np.ndarray]):
     names what the source holds besides the model (optimizer slots and the like), each with the reason.
     `folded` holds, by a convolution's scope, the offset [C] of a batch norm folded into its weights.
     `fresh` names variables with initial values, because the source has none for them, each with the reason.
+    `state` says how far moving averages have come in training; it is ignored where no model goes on with it.
     """
 
     arrays: dict[str, np.ndarray]
@@ -40,6 +41,7 @@ class TF1Variables(Mapping[str, np.ndarray]):
     ignored: dict[str, str] = field(default_factory=dict)
     folded: dict[str, np.ndarray] = field(default_factory=dict)
     fresh: dict[str, str] = field(default_factory=dict)
+    state: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.arrays[name]
@@ -134,6 +136,7 @@ def _read_prefix(source: SourceFile) -> TF1Variables:
             )
         wanted = [name for name in shapes if name.endswith(MOVING_AVERAGE) or reason_to_ignore(name) is None]
         arrays = {name: reader.get_tensor(name) for name in wanted}
+        state = {name: reader.get_tensor(name) for name in shapes if is_average_state(name)}
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         raise BadInput(
             f"the checkpoint can't be read: {str(error).splitlines()[0]}",
@@ -141,7 +144,7 @@ def _read_prefix(source: SourceFile) -> TF1Variables:
             "copy all its files again; they must come from the same save and be complete",
         ) from error
     ignored = {name: reason_to_ignore(name) or "" for name in shapes if name not in arrays}
-    return _sorted_out(arrays, "checkpoint", prefix, None, ignored)
+    return replace(_sorted_out(arrays, "checkpoint", prefix, None, ignored), state=state)
 
 
 def _sorted_out(

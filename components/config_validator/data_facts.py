@@ -34,6 +34,8 @@ class DataFacts:
       boxes_by_id: boxes of which the data state the id alone, by id.
       box_centers: (x, y) of the boxes of `box_sizes`, as shares of the image; empty if they aren't known.
       fix_case: whether names that differ from the label map's by case alone are taken for them.
+      context_lengths: those of context features' rows, as the images state them, each once; None where that
+        isn't known.
     """
 
     path: str
@@ -50,6 +52,7 @@ class DataFacts:
     boxes_by_id: Mapping[int, int] = field(default_factory=dict)
     box_centers: tuple[tuple[float, float], ...] = ()
     fix_case: bool = False
+    context_lengths: tuple[int, ...] | None = None
 
     @property
     def boxes(self) -> int:
@@ -91,6 +94,7 @@ def facts_of(records: Sequence[ImageRecord], path: str, fix_case: bool = False) 
         boxes_by_id=dict(Counter(b.label_id for b in boxes if not b.label and b.label_id is not None)),
         box_centers=tuple(center for _, center in sample),
         fix_case=fix_case,
+        context_lengths=tuple(sorted({record.context.row_length for record in records if record.context})),
     )
 
 

@@ -29,6 +29,7 @@ _QUEUES = (
     "run_fine_tune_checkpoint_dummy_computation",
     "summarize_gradients",
 )
+_CONTEXT = "load_context_features"  # a Context R-CNN has them loaded, whatever it says
 # Settings that changed what TF1 learned, with the value that changes nothing, by block.
 _LEARNED: dict[str, dict[str, tuple[int, ...]]] = {
     "train_config": {
@@ -37,7 +38,7 @@ _LEARNED: dict[str, dict[str, tuple[int, ...]]] = {
     },
     "train_input_reader": {
         "expand_labels_hierarchy": (0,),
-        "load_context_features": (0,),
+        _CONTEXT: (0,),
         "load_multiclass_scores": (0,),
         "num_additional_channels": (0,),
         "sample_1_of_n_examples": (0, 1),
@@ -89,6 +90,8 @@ def settings_without_effect_are_named(subject: Subject) -> Iterator[Problem]:
     for block, names in _LEARNED.items():
         message = getattr(subject.config, block)
         for name, harmless in names.items():
+            if name == _CONTEXT and subject.is_context_rcnn:
+                continue
             if message.HasField(name) and getattr(message, name) not in harmless:
                 yield Problem(
                     "warning",
@@ -127,7 +130,8 @@ def _without_effect(subject: Subject) -> Iterator[str]:
         subject.config.train_input_reader, "train_input_reader", _LEARNED["train_input_reader"]
     )
     for reader in subject.config.eval_input_reader[:1]:
-        yield from _reader_fields(reader, "eval_input_reader", {})
+        done = {_CONTEXT: ()} if subject.is_context_rcnn else {}
+        yield from _reader_fields(reader, "eval_input_reader", done)
 
 
 def _reader_fields(reader: Any, block: str, elsewhere: dict[str, Any]) -> Iterator[str]:

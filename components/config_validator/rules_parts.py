@@ -67,14 +67,8 @@ def _faster_rcnn(subject: Subject) -> Iterator[Problem]:
     assert model is not None
     predictor = model.second_stage_box_predictor.WhichOneof("box_predictor_oneof")
     masks = model.second_stage_box_predictor.mask_rcnn_box_predictor.predict_instance_masks
-    if model.HasField("context_config"):
-        yield Problem(
-            "error",
-            "this is a Context R-CNN",
-            f"{_MODEL}.context_config",
-            "it learns from features of the camera's other images, which no stage here brings along",
-            "upcycle convert takes it as it is; to train, remove context_config: a Faster R-CNN is left",
-        )
+    if subject.is_context_rcnn:
+        yield _context_rcnn(subject)
     if model.number_of_stages < 2:
         yield Problem(
             "error",
@@ -96,6 +90,31 @@ def _faster_rcnn(subject: Subject) -> Iterator[Problem]:
     elif masks or model.number_of_stages > 2:
         field = f"{_PREDICTOR}.{predictor}.predict_instance_masks" if masks else f"{_MODEL}.number_of_stages"
         yield _through_the_shim("Mask R-CNN", field)
+
+
+def _context_rcnn(subject: Subject) -> Problem:
+    """Whether the data have what it learns from; rows whose length isn't stated are ExampleGen's to judge."""
+    field = f"{_MODEL}.context_config"
+    lengths = subject.data.context_lengths if subject.data else None
+    wanted = subject.detector.context_config.context_feature_length
+    if lengths == ():
+        return Problem(
+            "error",
+            "this is a Context R-CNN, and no image of the data has context features",
+            field,
+            "it learns from features of other images; without any, it would unlearn to read them",
+            "give TFRecords with image/context_features, or remove context_config: a Faster R-CNN is left",
+        )
+    others = [str(length) for length in lengths or () if length not in (0, wanted)]
+    if others:
+        return Problem(
+            "error",
+            f"context_feature_length is {wanted}, and the data have rows of {', '.join(others)}",
+            f"{field}.context_feature_length",
+            "the attention has weights for rows of one length",
+            "give data with the features that the checkpoint was trained with",
+        )
+    return _through_the_shim("Context R-CNN", field)
 
 
 def _through_the_shim(name: str, field: str) -> Problem:

@@ -52,6 +52,16 @@ class Subject:
         return self.config.model.faster_rcnn if self.kind == "faster_rcnn" else None
 
     @property
+    def is_context_rcnn(self) -> bool:
+        """Whether it reads features of other images; with R-FCN's predictor TF1 ignores context_config."""
+        model = self.faster_rcnn
+        return (
+            model is not None
+            and model.HasField("context_config")
+            and not model.second_stage_box_predictor.HasField("rfcn_box_predictor")
+        )
+
+    @property
     def num_classes(self) -> int | None:
         """num_classes of the meta-architecture, where it has such a field."""
         return getattr(self.detector, "num_classes", None)

@@ -82,10 +82,15 @@ def evaluate(
     mapping = map_classes(data.label_map, model_label_map, model_num_classes)
     progress = Progress(title, data.images)
     results: dict[int, tuple[ImageDetections, ImageFacts]] = {}
-    for (index, example, facts), found in detector.detect_all(_labelled_pixels(data)):
+    reads_context, with_context = detector.context_shape is not None, 0
+    pixels = _labelled_pixels(data, reads_context)
+    detected = detector.detect_all(pixels, lambda labelled: labelled[1].memory)
+    for (index, example, facts), found in detected:
+        with_context += len(example.memory) > 0
         results[index] = _combine(example, facts, found, mapping), facts
         progress.add()
     images = [results[index][0] for index in sorted(results)]
+    notes = [f"{with_context} of {len(images)} images have context features."] if reads_context else []
     matches = match(images, [item.id for item in data.label_map.items])
     evaluation = ModelEvaluation(
         title=title,
@@ -93,14 +98,14 @@ def evaluate(
         metrics=metrics_of(matches, images, data.label_map),
         masks=coco_metrics(images, data.label_map, "segm") if has_masks(images) else None,
         analysis=analyse(images, matches, data.label_map, operating_score),
-        notes=mapping.notes,
+        notes=mapping.notes + notes,
         seconds=round(time.monotonic() - started, 2),
     )
     return EvaluatedModel(evaluation, images, [results[index][1] for index in sorted(results)], matches)
 
 
-def _labelled_pixels(data: EvaluationData) -> Iterator[tuple[Labelled, NDArray[np.uint8]]]:
-    examples = read_examples(data.files, data.label_map, skip_unknown=data.skip_unknown)
+def _labelled_pixels(data: EvaluationData, context: bool) -> Iterator[tuple[Labelled, NDArray[np.uint8]]]:
+    examples = read_examples(data.files, data.label_map, skip_unknown=data.skip_unknown, context=context)
     for index, example in enumerate(examples):
         pixels = example.pixels()
         height, width = pixels.shape[:2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from components.trainer.records import ENCODED, MASK, SIDES, names_of, read_records
 from detection.config.label_map import LabelMap
+from detection.context import RECORD_FEATURES
 from detection.errors import BadInput
 from detection.preprocess import decode_image
 
@@ -32,7 +33,8 @@ class EvalExample:
     """One labelled image.
 
     `boxes` float32 [n, 4] normalised, `classes` int64 [n] ids of the label map, `crowd` and `difficult`
-    bool [n]; `masks` are PNGs of the image's size, n or none at all.
+    bool [n]; `masks` are PNGs of the image's size, n or none at all; `memory` float32 [rows, length] are
+    the context features, without a row where there are none or nobody asked.
     """
 
     filename: str
@@ -42,6 +44,7 @@ class EvalExample:
     crowd: NDArray[np.bool_]
     difficult: NDArray[np.bool_]
     masks: tuple[bytes, ...] = ()
+    memory: NDArray[np.float32] = field(default_factory=lambda: np.zeros([0, 1], np.float32))
 
     def pixels(self) -> NDArray[np.uint8]:
         """Decode to uint8 [height, width, 3]; grey images become RGB."""
@@ -49,20 +52,22 @@ class EvalExample:
 
 
 def read_examples(
-    files: Sequence[Path], label_map: LabelMap, *, skip_unknown: bool = False
+    files: Sequence[Path], label_map: LabelMap, *, skip_unknown: bool = False, context: bool = False
 ) -> Iterator[EvalExample]:
     """Yield the examples of TFRecord files, gzip where the name ends in .gz, in the order of their names.
 
     Classes are matched by name. Raises BadInput if there are no files, a file is damaged, or a class is not
-    in `label_map`, unless `skip_unknown` leaves out its objects.
+    in `label_map`, unless `skip_unknown` leaves out its objects; with `context`, if context features make no
+    rows.
     """
     if not files:
         raise BadInput(
             "there are no evaluation examples", "Split-eval", "give data.eval, or data.eval_fraction > 0"
         )
+    wanted = _FEATURES | (RECORD_FEATURES if context else {})
     dataset = (
         read_records(names_of(files))
-        .map(lambda record: tf.io.parse_single_example(record, _FEATURES))
+        .map(lambda record: tf.io.parse_single_example(record, wanted))
         .prefetch(8)
     )
     try:
@@ -97,7 +102,20 @@ def _as_example(features: dict[str, Any], label_map: LabelMap, skip_unknown: boo
         crowd=_flags(features, "is_crowd", len(ids))[known],
         difficult=_flags(features, "difficult", len(ids))[known],
         masks=tuple(masks[known]) if len(masks) == len(ids) else (),
+        memory=_memory(features, filename),
     )
+
+
+def _memory(features: dict[str, Any], filename: str) -> NDArray[np.float32]:
+    values = features.get("image/context_features", np.zeros(0, np.float32))
+    length = int(features.get("image/context_feature_length", 0))
+    if len(values) and (length < 1 or len(values) % length):
+        raise BadInput(
+            f"{len(values)} values of image/context_features make no rows of {length}",
+            filename or "an evaluation example",
+            "write the records with ExampleGen, which checks and quarantines",
+        )
+    return values.reshape(-1, max(1, length))
 
 
 def _flags(features: dict[str, Any], name: str, count: int) -> NDArray[np.bool_]:

@@ -7,7 +7,6 @@ time, checks them and appends them. So memory doesn't grow with the data set, an
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,19 +15,22 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from components.example_gen import shards
 from components.example_gen.beam_run import run_pipeline
 from components.example_gen.beam_steps import (
     COUNTERS,
+    CountShards,
     HashContent,
+    NumberBatches,
     PickShard,
     WriteShard,
     parse_beside,
 )
+from components.example_gen.collector import only_new_objects
 from components.example_gen.file_systems import open_binary
 from components.example_gen.outputs import files_in, folders_in, join, make_folder, remove_folder
 from components.example_gen.record_batches import write_batches
 from components.example_gen.records import DataOptions, ImageRecord
+from components.example_gen.row_files import read_rows
 from components.example_gen.shard_report import ShardReport
 from detection.config.label_map import LabelMap
 
@@ -57,7 +59,7 @@ class Written:
         """The row of each image (Outcome.row), read anew from the files each time."""
         for shard in self.shards:
             with open_binary(f"{shard}.rows") as stream:
-                yield from map(json.loads, stream)
+                yield from read_rows(stream)
 
 
 def write_examples(
@@ -81,28 +83,28 @@ def write_examples(
         remove_folder(join(out, f"Split-{split}"))  # a killed attempt's
         make_folder(join(out, f"Split-{split}"))
     make_folder(work)
-    batches = write_batches(records, work)
-    del records  # nobody needs them in memory any more
-    write_shard = WriteShard(options, label_map, out, work)
-    pipeline = beam.Pipeline(options=PipelineOptions(list(beam_args or DEFAULT_BEAM_ARGS)))
-    hashed = (
-        pipeline
-        | "Batches" >> beam.Create(list(enumerate(batches.files)))
-        | "Spread" >> beam.Reshuffle()
-        | "Hash" >> beam.ParDo(HashContent(options)).with_outputs("bytes", main="entries")
-    )
-    counts = beam.pvalue.AsDict(
-        hashed.bytes
-        | "BytesOfSplit" >> beam.CombinePerKey(sum)
-        | "ShardCounts" >> beam.MapTuple(_shard_count)
-    )
-    _ = (
-        hashed.entries
-        | "PickShard" >> beam.ParDo(PickShard(), counts)
-        | "ByShard" >> beam.GroupByKey()
-        | "WriteShard" >> beam.ParDo(write_shard, counts)
-    )
-    result = run_pipeline(pipeline)
+    with only_new_objects():
+        batches = write_batches(records, work)
+        del records  # nobody needs them in memory any more
+        write_shard = WriteShard(options, label_map, out, work)
+        pipeline = beam.Pipeline(options=PipelineOptions(list(beam_args or DEFAULT_BEAM_ARGS)))
+        hashed = (
+            pipeline
+            | "Begin" >> beam.Impulse()
+            | "Batches" >> beam.ParDo(NumberBatches(batches.files))
+            | "Spread" >> beam.GroupByKey()
+            | "Hash" >> beam.ParDo(HashContent(options, work)).with_outputs("bytes", main="entries")
+        )
+        counts = beam.pvalue.AsDict(
+            hashed.bytes | "BytesOfSplit" >> beam.GroupByKey() | "ShardCounts" >> beam.ParDo(CountShards())
+        )
+        _ = (
+            hashed.entries
+            | "PickShard" >> beam.ParDo(PickShard(), counts)
+            | "ByShard" >> beam.GroupByKey()
+            | "WriteShard" >> beam.ParDo(write_shard)
+        )
+        result = run_pipeline(pipeline)
     _write_empty_shards(write_shard)
     found = tuple(_shards_in(work))
     return Written(batches.images, batches.boxes, found, _counters(result))
@@ -130,11 +132,7 @@ def _write_empty_shards(write_shard: WriteShard) -> None:
         there = {index for at, index, _ in places if at == number}
         count = max((count for at, _, count in places if at == number), default=1)
         for index in set(range(count)) - there:
-            write_shard.write(split, index, count, [])
-
-
-def _shard_count(split: str, size: int) -> tuple[str, int]:
-    return split, shards.shard_count(size)
+            write_shard.write((split, index, count), [])
 
 
 def _counters(result: Any) -> dict[str, int]:

@@ -1,22 +1,25 @@
-"""The steps of the Beam pipeline: they can be pickled, hold no state, and may run twice."""
+"""The steps of the Beam pipeline: they can be pickled, hold no state, and may run twice.
+
+Beam's cost is by element, so many images travel in one, as bytes that it needn't look into.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import pickle
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 
 from components.example_gen import shards
+from components.example_gen.content import NOTHING, Content
 from components.example_gen.encode import Outcome, examine, split_of
 from components.example_gen.outputs import join, whole_file
 from components.example_gen.record_batches import BATCH, read_batch
 from components.example_gen.records import DataOptions, Finding, ImageRecord
+from components.example_gen.row_files import write_rows
 from components.example_gen.shard_report import ShardReport
 from components.example_gen.sources import ImageSource
 from detection.config.label_map import LabelMap
@@ -24,41 +27,66 @@ from detection.errors import Failed
 
 COUNTERS = "example_gen"
 
-Shard = tuple[str, int]
-Entry = tuple[str, str, int, bytes]  # sha256 of the image, "" without one; name; position; Packed.record
+Shard = tuple[str, int, int]  # split, index, number of the split's shards
+Entry = tuple[Content, str, int, bytes]  # of the image, NOTHING without one; name; position; Packed.record
+
+
+class NumberBatches(beam.DoFn):
+    """Anything -> (number, nothing) for each file of records: what is grouped by key can be spread."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def process(self, _: bytes) -> Iterator[tuple[int, bytes]]:
+        """Names no file, so the pipeline's description stays as small for any number of them."""
+        return ((number, b"") for number in range(self.count))
 
 
 class HashContent(beam.DoFn):
-    """(number, file of records) -> pickled list of (split, Entry), and the bytes of each split's images."""
+    """(number of a file of records, anything) -> (split, pickled list of Entry) and (split, their bytes)."""
 
-    def __init__(self, options: DataOptions) -> None:
-        self.options = options
+    def __init__(self, options: DataOptions, work: str) -> None:
+        self.options, self.work = options, work
 
-    def process(self, numbered: tuple[int, str]) -> Iterator[Any]:
+    def process(self, numbered: tuple[int, Iterable[bytes]]) -> Iterator[Any]:
         """Reads every image once."""
-        number, file = numbered
-        entries: list[tuple[str, Entry]] = []
-        sizes: dict[str, int] = defaultdict(int)
-        for position, packed in enumerate(read_batch(file), number * BATCH):
-            sha256, size = _hash(packed.source)
-            split = packed.split or (split_of(sha256, self.options) if sha256 else "train")
-            sizes[split] += size
-            entries.append((split, (sha256, packed.name, position, packed.record)))
-        yield pickle.dumps(entries, pickle.HIGHEST_PROTOCOL)
-        for split_and_size in sizes.items():
-            yield beam.pvalue.TaggedOutput("bytes", split_and_size)
+        number, _ = numbered
+        found: dict[str, list[Entry]] = defaultdict(list)
+        for position, packed in enumerate(read_batch(self.work, number), number * BATCH):
+            content = _content(packed.source)
+            split = packed.split or (split_of(content.sha256, self.options) if content.sha256 else "train")
+            found[split].append((content, packed.name, position, packed.record))
+        for split, entries in found.items():
+            yield split, pickle.dumps(entries, pickle.HIGHEST_PROTOCOL)
+            size = sum(content.size for content, *_ in entries)
+            yield beam.pvalue.TaggedOutput("bytes", (split, size))
+
+
+class CountShards(beam.DoFn):
+    """(split, the bytes of its images, in parts) -> (split, number of its shards)."""
+
+    def process(self, sizes: tuple[str, Iterable[int]]) -> Iterator[tuple[str, int]]:
+        """As shard_count says."""
+        yield sizes[0], shards.shard_count(sum(sizes[1]))
 
 
 class PickShard(beam.DoFn):
-    """Pickled list of (split, Entry) -> ((split, shard), pickled list of Entry)."""
+    """(split, pickled list of Entry) -> (Shard, pickled list of Entry)."""
 
-    def process(self, pickled: bytes, counts: Mapping[str, int]) -> Iterator[tuple[Shard, bytes]]:
-        """Several entries travel together: Beam's cost is by element."""
-        groups: dict[Shard, list[Entry]] = defaultdict(list)
-        for split, entry in pickle.loads(pickled):
-            groups[split, shards.shard_of(entry[0], counts[split])].append(entry)
-        for shard, entries in groups.items():
-            yield shard, pickle.dumps(entries, pickle.HIGHEST_PROTOCOL)
+    def process(
+        self, of_split: tuple[str, bytes], counts: Mapping[str, int]
+    ) -> Iterator[tuple[Shard, bytes]]:
+        """Several entries travel on together."""
+        split, pickled = of_split
+        count = counts[split]
+        if count == 1:
+            yield (split, 0, 1), pickled
+            return
+        groups: dict[int, list[Entry]] = defaultdict(list)
+        for entry in pickle.loads(pickled):
+            groups[shards.shard_of(entry[0].sha256, count)].append(entry)
+        for index, entries in groups.items():
+            yield (split, index, count), pickle.dumps(entries, pickle.HIGHEST_PROTOCOL)
 
 
 class WriteShard(beam.DoFn):
@@ -67,45 +95,52 @@ class WriteShard(beam.DoFn):
     def __init__(self, options: DataOptions, label_map: LabelMap, out: str, work: str) -> None:
         self.options, self.label_map, self.out, self.work = options, label_map, out, work
 
-    def process(self, group: tuple[Shard, Iterable[bytes]], counts: Mapping[str, int]) -> None:
+    def process(self, group: tuple[Shard, Iterable[bytes]]) -> None:
         """One attempt more or less changes nothing: each file is replaced in one step by its equal."""
-        (split, index), pickled = group
+        shard, pickled = group
         entries: list[Entry] = [entry for part in pickled for entry in pickle.loads(part)]
-        entries.sort(key=lambda entry: entry[:3])
-        self.write(split, index, counts[split], entries)
+        entries.sort(key=lambda entry: (entry[0].sha256, entry[1], entry[2]))
+        self.write(shard, entries)
 
-    def write(self, split: str, index: int, count: int, entries: list[Entry]) -> None:
-        """Writes shard `index` of `count`, its rows and its report."""
+    def write(self, shard: Shard, entries: list[Entry]) -> None:
+        """Writes one shard, its rows and its report."""
+        split, index, count = shard
         name = shards.shard_name(split, index, count, self.options.compress)
         beside = beside_shard(self.work, self.options.splits.index(split), index, count)
         report = ShardReport(split)
         with (
             shards.shard_writer(join(self.out, name), self.options.compress) as write,
             whole_file(f"{beside}.rows") as rows_file,
-            open(rows_file, "w", encoding="utf-8") as rows,
+            open(rows_file, "wb") as rows,
         ):
-            before: Outcome | None = None
-            for sha256, _, _, pickled in entries:
-                record = pickle.loads(pickled)
-                outcome = self._examine(split, sha256, record, before)
-                if outcome.example is not None:
-                    write(outcome.example)
-                report.add(record, outcome)
-                rows.write(json.dumps(outcome.row(), sort_keys=True) + "\n")
-                before = outcome
+            write_rows(self._rows(split, entries, write, report), rows)
         report.statistics.shards = 1
         report.write(f"{beside}.report")
         _count(report)
 
-    def _examine(self, split: str, sha256: str, record: ImageRecord, before: Outcome | None) -> Outcome:
-        outcome = examine(record, self.options, self.label_map)
-        if (outcome.split, outcome.sha256) != (split, sha256):
+    def _rows(
+        self, split: str, entries: list[Entry], write: Callable[[bytes], None], report: ShardReport
+    ) -> Iterator[dict[str, Any]]:
+        """Examines, writes and counts the images, one after the other."""
+        before: Outcome | None = None
+        for content, _, _, pickled in entries:
+            record = pickle.loads(pickled)
+            outcome = self._examine(split, content, record, before)
+            if outcome.example is not None:
+                write(outcome.example)
+            report.add(record, outcome)
+            yield outcome.row()
+            before = outcome
+
+    def _examine(self, split: str, content: Content, record: ImageRecord, before: Outcome | None) -> Outcome:
+        outcome = examine(record, self.options, self.label_map, content)
+        if (outcome.split, outcome.sha256) != (split, content.sha256):
             raise Failed(
                 "an image wasn't the same when it was read again",
                 f"{record.source}",
                 "run again when nothing writes there",
             )
-        if sha256 and outcome.example and before and before.sha256 == sha256:
+        if content.sha256 and outcome.example and before and before.sha256 == content.sha256:
             detail = f"the same bytes as {before.name}"
             outcome.findings.append(Finding(outcome.name, None, "DATA024", "kept", detail))
         return outcome
@@ -122,14 +157,13 @@ def parse_beside(path: str) -> tuple[int, int, int]:
     return int(split), int(index), int(count)
 
 
-def _hash(source: ImageSource | None) -> tuple[str, int]:
+def _content(source: ImageSource | None) -> Content:
     if source is None:
-        return "", 0
+        return NOTHING
     try:
-        data = source.read()
+        return Content.of(source.read())
     except OSError:  # `examine` will say so
-        return "", 0
-    return hashlib.sha256(data).hexdigest(), len(data)
+        return NOTHING
 
 
 def _count(report: ShardReport) -> None:

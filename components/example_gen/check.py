@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from math import isfinite
 
 from components.example_gen.frame import Frame
 from components.example_gen.labels import class_of
@@ -62,7 +62,7 @@ def _check_box(
     if box.crowd:
         raise SetAside("DATA030", "neither training nor the evaluation counts such a region", "left out")
     corners: Corners = (box.xmin, box.ymin, box.xmax, box.ymax)
-    if not all(map(math.isfinite, corners)):
+    if not (isfinite(box.xmin) and isfinite(box.ymin) and isfinite(box.xmax) and isfinite(box.ymax)):
         raise SetAside("DATA014", _said(corners))
     label_id = class_of(box, label_map, options.fix_case, remarks)
     width, height = frame.size
@@ -74,9 +74,11 @@ def _check_box(
         raise SetAside("DATA009", _said(corners))
     written = frame.pixels
     pixels = (share_x * written[0], share_y * written[1])
-    if min(pixels) < SMALLEST_PX - NOISE_PX:
+    if pixels[0] < SMALLEST_PX - NOISE_PX or pixels[1] < SMALLEST_PX - NOISE_PX:
         raise SetAside("DATA018", f"{pixels[0]:.2g}x{pixels[1]:.2g} pixels of {_size(written)}")
-    if max(xmin, ymin, width - xmax, height - ymax) <= ROUNDING_PX and min(frame.size) > 4 * ROUNDING_PX:
+    covers = xmin <= ROUNDING_PX and ymin <= ROUNDING_PX
+    covers = covers and width - xmax <= ROUNDING_PX and height - ymax <= ROUNDING_PX
+    if covers and min(frame.size) > 4 * ROUNDING_PX:
         remarks.append(Remark("DATA019", "kept", f"{_said(corners)} in {_size(frame.size)}"))
     as_drawn = GoodBox(
         ymin / height,
@@ -93,20 +95,20 @@ def _check_box(
 
 
 def _ordered(corners: Corners, remarks: list[Remark]) -> Corners:
-    xmin, xmax = sorted((corners[0], corners[2]))
-    ymin, ymax = sorted((corners[1], corners[3]))
-    if (xmin, ymin, xmax, ymax) != corners:
-        remarks.append(Remark("DATA008", "swapped", _said(corners)))
-    return xmin, ymin, xmax, ymax
+    xmin, ymin, xmax, ymax = corners
+    if xmin <= xmax and ymin <= ymax:
+        return corners
+    remarks.append(Remark("DATA008", "swapped", _said(corners)))
+    return min(xmin, xmax), min(ymin, ymax), max(xmin, xmax), max(ymin, ymax)
 
 
 def _inside(corners: Corners, size: tuple[int, int], remarks: list[Remark]) -> Corners:
     """The corners, clipped to the frame. Raises SetAside for a box too far outside."""
     xmin, ymin, xmax, ymax = corners
     width, height = size
-    outside = (max(-xmin, xmax - width), max(-ymin, ymax - height))
-    if max(outside) <= 0:
+    if xmin >= 0 and ymin >= 0 and xmax <= width and ymax <= height:
         return corners
+    outside = (max(-xmin, xmax - width), max(-ymin, ymax - height))
     detail = f"{_said(corners)} in {_size(size)}"
     if any(out > max(ROUNDING_PX, ROUNDING_SHARE * side) for out, side in zip(outside, size, strict=True)):
         raise SetAside("DATA007", detail)

@@ -19,6 +19,8 @@ PARTS = ("images", "annotations", "categories")
 # COCO's other files, that have no boxes of their own or the same ones again.
 OTHER_TASKS = ("captions_", "panoptic_", "stuff_", "image_info_", "person_keypoints_")
 
+_NUMBERS = (float, int)
+
 
 def find_json(tree: Tree) -> list[str]:
     """The whole paths of the JSON files of a folder that can be COCO's instances."""
@@ -108,8 +110,7 @@ def _box(
     place = f"annotation {annotation.get('id', '?')}"
     category = _id(annotation.get("category_id"))
     box = annotation.get("bbox")
-    numbers = [_number(value) for value in box] if isinstance(box, list) else []
-    x, y, width, height = numbers if len(numbers) == 4 else [math.nan] * 4
+    x, y, width, height = map(_number, box if isinstance(box, list) and len(box) == 4 else [None] * 4)
     segmentation = annotation.get("segmentation")
     mask = None
     if mask_size and all(mask_size) and segmentation:
@@ -139,7 +140,7 @@ def _id(value: object) -> str:
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    return float(value) if isinstance(value, _NUMBERS) and not isinstance(value, bool) else math.nan
 
 
 def _size(value: object) -> int:

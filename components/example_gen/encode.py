@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from components.example_gen.check import check_boxes
+from components.example_gen.content import NOTHING, Content
+from components.example_gen.context import check_context, read_context
 from components.example_gen.decode import UndecodableImage, decode_image
 from components.example_gen.file_systems import is_remote
 from components.example_gen.frame import frame_of_boxes
 from components.example_gen.od_example import to_example
 from components.example_gen.records import Action, DataOptions, Finding, GoodBox, ImageRecord
+from components.example_gen.remarks import SetAside
 from components.example_gen.sources import ImageSource
 from detection.config.label_map import LabelMap
 from detection.errors import Failed
@@ -42,37 +44,35 @@ class Outcome:
     boxes: list[GoodBox] = field(default_factory=list)  # as written
     example: bytes | None = None
 
-    @property
-    def labels(self) -> Counter[str]:
-        """How many boxes of each class are written."""
-        return Counter(box.label for box in self.boxes)
-
     def row(self) -> dict[str, Any]:
-        """The JSON form without the image and its boxes."""
+        """What the list of findings and the search for leaks need of it."""
         return {
             "split": self.split,
             "name": self.name,
             "sha256": self.sha256,
-            "boxes_read": self.boxes_read,
             "findings": [finding.row() for finding in self.findings],
-            "labels": dict(self.labels),
             "written": self.example is not None,
         }
 
 
-def examine(record: ImageRecord, options: DataOptions, label_map: LabelMap) -> Outcome:
+def examine(
+    record: ImageRecord, options: DataOptions, label_map: LabelMap, known: Content = NOTHING
+) -> Outcome:
     """Reads, checks and encodes one record; a fault of the data never raises, it becomes a finding.
+
+    Args:
+      known: of the image as it was read before; while it stays the same, it isn't hashed again.
 
     Raises:
       Failed: the image can't be read just now: a disk or a network fails, and another try may help.
     """
-    outcome = _examine(record, options, label_map)
+    outcome = _examine(record, options, label_map, known)
     if outcome.findings:
         outcome.findings = [_as_unicode(finding) for finding in outcome.findings]
     return outcome
 
 
-def _examine(record: ImageRecord, options: DataOptions, label_map: LabelMap) -> Outcome:
+def _examine(record: ImageRecord, options: DataOptions, label_map: LabelMap, known: Content) -> Outcome:
     name = unicode_of(record.name)
     outcome = Outcome(record.split or "train", name, boxes_read=len(record.boxes))
     outcome.findings += record.notes
@@ -85,14 +85,14 @@ def _examine(record: ImageRecord, options: DataOptions, label_map: LabelMap) -> 
 
     if record.source is not None:
         try:
-            data = record.source.read()
+            data, context = record.source.read(), read_context(record)
         except OSError as error:
             if not _lasts(error, record.source):
                 fix = "run again; nothing is left out for a disk or a network that fails"
                 raise Failed(f"an image can't be read: {error}", record.source.path, fix) from error
             report("DATA001", "quarantined", f"it can't be read: {error.strerror or error}")
             return outcome
-        outcome.sha256 = hashlib.sha256(data).hexdigest()
+        outcome.sha256 = known.sha256 if known.is_of(data) else hashlib.sha256(data).hexdigest()
         outcome.split = record.split or split_of(outcome.sha256, options)
     if record.problem is not None:
         outcome.findings.append(record.problem)
@@ -102,12 +102,17 @@ def _examine(record: ImageRecord, options: DataOptions, label_map: LabelMap) -> 
     elif not record.boxes and not options.negatives:
         report("DATA027", "left out", "data.negatives is false")
     else:
-        _examine_image(record, data, options, label_map, outcome)
+        _examine_image(record, data, context, options, label_map, outcome)
     return outcome
 
 
 def _examine_image(
-    record: ImageRecord, data: bytes, options: DataOptions, label_map: LabelMap, outcome: Outcome
+    record: ImageRecord,
+    data: bytes,
+    context: bytes,
+    options: DataOptions,
+    label_map: LabelMap,
+    outcome: Outcome,
 ) -> None:
     def report(code: str, action: Action, detail: str) -> None:
         outcome.findings.append(Finding(record.name, None, code, action, detail))
@@ -131,12 +136,17 @@ def _examine_image(
         left_out = all(box.crowd for box in record.boxes)
         report("DATA015", "left out" if left_out else "quarantined", f"{len(record.boxes)} annotated")
         return
+    try:
+        features_of_context = check_context(context)
+    except SetAside as reason:
+        # without them it would teach that the camera's other images say nothing
+        report(reason.remark.code, reason.remark.action, reason.remark.detail)
+        return
     if record.annotation is None:
         report("DATA003", "kept", "kept as a picture of no object")
     outcome.size, outcome.boxes = image.size, boxes
     sha256 = outcome.sha256 if image.encoded is data else hashlib.sha256(image.encoded).hexdigest()
-    example = to_example(outcome.name, image, sha256, boxes, options.masks)
-    outcome.example = example.SerializeToString(deterministic=True)
+    outcome.example = to_example(outcome.name, image, sha256, boxes, options.masks, features_of_context)
 
 
 def _lasts(error: OSError, source: ImageSource) -> bool:

@@ -57,7 +57,8 @@ def read_bytes(path: str) -> bytes:
     """All of a file. Raises OSError."""
     if objects.is_object(path):
         return objects.read_object(path)
-    with open_binary(path) as stream:
+    # a buffer would only be made and thrown away
+    with open_binary(path) if is_remote(path) else open(path, "rb", buffering=0) as stream:
         return stream.read()
 
 

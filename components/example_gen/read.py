@@ -10,6 +10,7 @@ from typing import Any
 
 from components.example_gen import file_systems, tutorial_csv
 from components.example_gen.coco import find_json, read_coco
+from components.example_gen.collector import no_collection
 from components.example_gen.detect import detect_format, is_pattern
 from components.example_gen.naming import with_unique_names
 from components.example_gen.records import DataOptions, ImageRecord, as_options
@@ -56,11 +57,12 @@ def read_dataset(data: Data) -> list[ImageRecord]:
     """
     options = resolve(data)
     records: list[ImageRecord] = []
-    for split in ("train", "eval", "test"):
-        paths = options.given(split)
-        name = "" if split == "train" and options.eval is None else split
-        parts = [(path, read_split(path, options.format, name, options.masks)) for path in paths]
-        records += with_unique_names(parts)
+    with no_collection():
+        for split in ("train", "eval", "test"):
+            paths = options.given(split)
+            name = "" if split == "train" and options.eval is None else split
+            parts = [(path, read_split(path, options.format, name, options.masks)) for path in paths]
+            records += with_unique_names(parts)
     return records
 
 

@@ -1,6 +1,6 @@
 """The records of a data set as files of some hundred each: what the Beam pipeline starts from.
 
-The pipeline itself holds only these files' names, so its description stays small (a service refuses a large
+The pipeline itself holds only how many there are, so its description stays small (a service refuses a large
 one), and no process but the reader's has all the records in its memory.
 """
 
@@ -10,7 +10,7 @@ import hashlib
 import pickle
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
 from components.example_gen.file_systems import is_remote, open_binary, read_bytes, unpack
@@ -42,9 +42,9 @@ class Packed(NamedTuple):
 
 @dataclass
 class Batches:
-    """The files, and how much the readers found: the totals that all later ones must add up to."""
+    """How many files, and what the readers found: the totals that all later ones must add up to."""
 
-    files: list[str] = field(default_factory=list)
+    files: int = 0
     images: int = 0
     boxes: int = 0
 
@@ -56,9 +56,8 @@ def write_batches(records: Iterable[ImageRecord], folder: str) -> Batches:
     batch: list[Packed] = []
 
     def write() -> None:
-        name = join(folder, f"records-{len(batches.files):06d}.pickle")
-        write_bytes(name, pickle.dumps(batch, pickle.HIGHEST_PROTOCOL))
-        batches.files.append(name)
+        write_bytes(_file(folder, batches.files), pickle.dumps(batch, pickle.HIGHEST_PROTOCOL))
+        batches.files += 1
         batch.clear()
 
     for record in records:
@@ -72,9 +71,13 @@ def write_batches(records: Iterable[ImageRecord], folder: str) -> Batches:
     return batches
 
 
-def read_batch(file: str) -> list[Packed]:
-    """The records of one file of write_batches."""
-    return cast("list[Packed]", pickle.loads(read_bytes(file)))
+def read_batch(folder: str, number: int) -> list[Packed]:
+    """The records of one file of write_batches, the first is number 0."""
+    return cast("list[Packed]", pickle.loads(read_bytes(_file(folder, number))))
+
+
+def _file(folder: str, number: int) -> str:
+    return join(folder, f"records-{number:06d}.pickle")
 
 
 def _at_hand(record: ImageRecord, folder: str, copies: dict[str, str]) -> ImageRecord:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import PurePath
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import (
     Field,
@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from components.example_gen.quick_pickle import QuickPickle
 from components.example_gen.rules import RULES
 from components.example_gen.sources import ImageSource
 from components.settings import Paths, Section
@@ -128,7 +129,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class BoxRecord:
+class BoxRecord(QuickPickle):
     """One annotated object as it stands in its file, unchecked; NaN where no number stood.
 
     The corners are pixels, or shares of the image where its ImageRecord says so.
@@ -148,8 +149,16 @@ class BoxRecord:
     problem: Finding | None = None  # a reader's reason to set it aside
 
 
+class ContextPlace(NamedTuple):
+    """Where the Example with context features lies: they may be megabytes, and are read with the image."""
+
+    offset: int  # in the file of the image's source
+    size: int  # of the whole Example, in bytes
+    row_length: int  # of its rows, as it states it; 0 where it doesn't
+
+
 @dataclass(frozen=True, slots=True)
-class ImageRecord:
+class ImageRecord(QuickPickle):
     """One image with its annotation, or an annotation that has lost its image.
 
     `split` is "train", "eval", "test", or "" where the image's content decides. `name` is the image's path
@@ -157,6 +166,7 @@ class ImageRecord:
     it, None for an image that nothing describes. `width` and `height` are those the annotation states, 0
     where it states none. `problem` is a reader's reason to set the whole image aside. `notes` are what a
     reader found besides and that sets nothing aside; the first record carries those about the whole file.
+    `context` says where context features lie, if there are any.
     """
 
     split: str
@@ -170,6 +180,7 @@ class ImageRecord:
     notes: tuple[Finding, ...] = ()
     shares: bool = False  # the boxes are shares of the upright image: YOLO, TFRecords
     stated_format: str | None = None  # what a TFRecord's image/format says; None: it isn't a TFRecord's
+    context: ContextPlace | None = None
 
     @property
     def frame(self) -> tuple[int, int]:
@@ -178,7 +189,7 @@ class ImageRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class GoodBox:
+class GoodBox(QuickPickle):
     """A checked object: corners normalised to 0..1 in the upright image, and its label map id."""
 
     ymin: float

@@ -39,4 +39,5 @@ RULES = {
     "DATA033": "a mask that can't be used",
     "DATA034": "a file name that isn't Unicode",
     "DATA035": "images that the list of annotations doesn't name",
+    "DATA036": "context features that can't be used",
 }

@@ -12,11 +12,12 @@ from components.example_gen.encode import Outcome
 from components.example_gen.file_systems import read_bytes
 from components.example_gen.outputs import write_bytes
 from components.example_gen.records import GoodBox, ImageRecord
-from components.example_gen.statistics import SplitStatistics
+from components.example_gen.statistics import SplitStatistics, WrittenImage
 from components.example_gen.tfdv_statistics import TabularStatistics
 
 SAMPLES = 12
 OFFENDERS = 6
+TOGETHER = 100  # images, with their masks in memory, that are counted at a time
 
 
 @dataclass(frozen=True)
@@ -48,31 +49,48 @@ class ShardReport:
     """One shard, or several of a split together."""
 
     split: str
-    statistics: SplitStatistics = field(default_factory=SplitStatistics)
+    counted: SplitStatistics = field(default_factory=SplitStatistics)
     table: TabularStatistics = field(default_factory=TabularStatistics)
     samples: list[Sample] = field(default_factory=list)
     offenders: dict[str, list[Offender]] = field(default_factory=dict)
+    # to be counted together: the boxes that were read, and the image if it is written
+    waiting: list[tuple[int, WrittenImage | None]] = field(default_factory=list)
+
+    @property
+    def statistics(self) -> SplitStatistics:
+        """What was counted."""
+        self._count()
+        return self.counted
 
     def add(self, record: ImageRecord, outcome: Outcome) -> None:
         """Counts one image; `outcome.example` has been written if it is there."""
-        counted = self.statistics
-        counted.images_read += 1
-        counted.boxes_read += outcome.boxes_read
         if outcome.findings:
             self._add_findings(record, outcome)
-        if outcome.example is None:
-            counted.images_quarantined += 1
-            counted.boxes_quarantined += outcome.boxes_read
-            return
-        counted.boxes_quarantined += outcome.boxes_read - len(outcome.boxes)
-        counted.add_written(outcome.size, outcome.boxes)
-        self.table.add(outcome.size, outcome.boxes)
-        if len(self.samples) < SAMPLES:
+        written = (outcome.size, outcome.boxes) if outcome.example is not None else None
+        self.waiting.append((outcome.boxes_read, written))
+        if len(self.waiting) == TOGETHER:
+            self._count()
+        if written and len(self.samples) < SAMPLES:
             boxes = tuple(replace(box, mask=None) for box in outcome.boxes)
             self.samples.append(Sample(outcome.sha256, _shown(record), boxes))
 
+    def _count(self) -> None:
+        if not self.waiting:
+            return
+        written = [image for _, image in self.waiting if image is not None]
+        read = sum(boxes_read for boxes_read, _ in self.waiting)
+        counted = self.counted
+        counted.images_read += len(self.waiting)
+        counted.images_quarantined += len(self.waiting) - len(written)
+        counted.boxes_read += read
+        counted.boxes_quarantined += read - sum(len(boxes) for _, boxes in written)
+        counted.add_written(written)
+        if written:
+            self.table.add(written)
+        self.waiting = []
+
     def _add_findings(self, record: ImageRecord, outcome: Outcome) -> None:
-        by_code = self.statistics.findings_by_code
+        by_code = self.counted.findings_by_code
         for code, count in Counter(finding.code for finding in outcome.findings).items():
             by_code[code] = by_code.get(code, 0) + count
             first = next(finding for finding in outcome.findings if finding.code == code)
@@ -93,7 +111,7 @@ class ShardReport:
 
     def write(self, path: str) -> None:
         """Writes it as a file of its own."""
-        self.table.close()
+        self._count()
         write_bytes(path, pickle.dumps(self, pickle.HIGHEST_PROTOCOL))
 
     @staticmethod

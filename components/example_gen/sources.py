@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from components.example_gen import file_systems
+from components.example_gen.quick_pickle import QuickPickle
 
 
 @dataclass(frozen=True, slots=True)
-class FileSource:
+class FileSource(QuickPickle):
     """A whole file: a local path, gs:// or s3://."""
 
     path: str
@@ -23,7 +24,7 @@ class FileSource:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordSource:
+class RecordSource(QuickPickle):
     """`length` bytes from `offset` of a TFRecord (of what it unpacks to, if it is compressed)."""
 
     path: str

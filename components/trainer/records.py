@@ -9,12 +9,14 @@ import tensorflow as tf
 
 from detection.augment_encoded import EncodedImage
 from detection.augment_example import Example
+from detection.context import RECORD_FEATURES, ContextShape, Tensors, context_of
 
 ENCODED, LABEL, MASK = "image/encoded", "image/object/class/label", "image/object/mask"
 SIDES = tuple(f"image/object/bbox/{side}" for side in ("ymin", "xmin", "ymax", "xmax"))
 SOURCE_ID = {"image/source_id": tf.io.FixedLenFeature([], tf.string, default_value="(no source_id)")}
 
 _SHUFFLE_BLOCK = 1024  # records that are read and shuffled at a time
+_BLOCK_BYTES = 2**30  # of their memories: that of one image may be 16 MB
 
 
 def object_features(masks: bool) -> dict[str, tf.io.RaggedFeature]:
@@ -42,6 +44,11 @@ def read_example(record: tf.Tensor, masks: bool = False) -> Example:
     )
 
 
+def read_context(record: tf.Tensor, shape: ContextShape) -> Tensors:
+    """The memory in one serialised tf.train.Example: see context_of."""
+    return context_of(tf.io.parse_single_example(record, RECORD_FEATURES), shape)
+
+
 def _decode_masks(encoded: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """PNG files, string [N] -> float32 [N, h, w], 1 where a file's value is not 0; `size` is (h, w)."""
 
@@ -58,25 +65,44 @@ def _decode_masks(encoded: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.cond(tf.size(encoded) > 0, decoded, lambda: nothing) > 0, tf.float32)
 
 
+def shuffle_block(context: ContextShape | None) -> int:
+    """How many records are held in memory to be shuffled: fewer where each has a large memory."""
+    if context is None:
+        return _SHUFFLE_BLOCK
+    return max(1, min(_SHUFFLE_BLOCK, _BLOCK_BYTES // (4 * context.size * context.length)))
+
+
 def shuffled_records(
-    files: Sequence[Path], seed: int, num_examples: int, start_example: int
+    files: Sequence[Path], seed: int, num_examples: int, start_example: int, block: int = _SHUFFLE_BLOCK
 ) -> tf.data.Dataset:
-    """Serialised records without end, each epoch in an order of its own, from the `start_example`th on."""
+    """Serialised records without end, each epoch in an order of its own, from the `start_example`th on.
+
+    `block`, from shuffle_block, is a part of what the order follows from.
+    """
     names = names_of(files)
     start_epoch, offset = divmod(start_example, num_examples)
 
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
         epoch_seed = tf.stack([seed, number])
         order = tf.random.experimental.stateless_shuffle(names, seed=epoch_seed)
-        blocks = read_records(order).batch(_SHUFFLE_BLOCK).enumerate()
-        # Not Dataset.shuffle: its order can't be rejoined in the middle of a training.
-        return blocks.map(
-            lambda index, block: tf.random.experimental.stateless_shuffle(
-                block, seed=tf.random.experimental.stateless_fold_in(epoch_seed, index)
-            )
-        ).prefetch(1)
+        blocks = read_records(order).batch(block).enumerate()
 
-    return tf.data.Dataset.counter(start=start_epoch).flat_map(epoch).unbatch().skip(offset)
+        # Not Dataset.shuffle: its order can't be rejoined in the middle of a training.
+        def numbered(index: tf.Tensor, records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            seed = tf.random.experimental.stateless_fold_in(epoch_seed, index)
+            return records, tf.random.experimental.stateless_shuffle(tf.range(tf.size(records)), seed=seed)
+
+        return blocks.map(numbered).prefetch(1).flat_map(_in_order)
+
+    return tf.data.Dataset.counter(start=start_epoch).flat_map(epoch).skip(offset)
+
+
+def _in_order(records: tf.Tensor, order: tf.Tensor) -> tf.data.Dataset:
+    """The records, string [N], one by one in `order`, int32 [N].
+
+    One by one, so that no second block of them is written to memory.
+    """
+    return tf.data.Dataset.from_tensor_slices(order).map(lambda place: tf.gather(records, place))
 
 
 def read_records(names: tf.Tensor) -> tf.data.Dataset:

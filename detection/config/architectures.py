@@ -42,6 +42,7 @@ SHIM = (
     "ssd_resnet101_v1_ppn",
     "ssd_resnet152_v1_ppn",
     "ssd_resnet50_v1_ppn",
+    "ssd_spaghettinet",
 )
 
 SUPPORTED = (*NATIVE, *SHIM)
@@ -109,7 +110,7 @@ def nearest_supported(architecture: str) -> str:
 def num_feature_maps(ssd: Any) -> int:
     """How many feature maps the feature extractor of an `Ssd` proto gives to the predictors."""
     extractor = ssd.feature_extractor
-    if extractor.type == "embedded_ssd_mobilenet_v1":
+    if extractor.type in ("embedded_ssd_mobilenet_v1", "ssd_spaghettinet"):
         return 5  # whatever num_layers says
     if extractor.type == "ssd_mobilenet_v1_ppn":
         return 6  # likewise

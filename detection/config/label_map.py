@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -45,10 +46,7 @@ class LabelMap:
 
     def id_of(self, name: str) -> int | None:
         """The id of the class whose name (or else display name) is `name`."""
-        for item in self.items:
-            if item.name == name:
-                return item.id
-        return next((item.id for item in self.items if item.display_name == name), None)
+        return self._ids.get(name)
 
     def id_of_class(self, other: LabelMapItem) -> int | None:
         """The id of another map's class here; zoo models name classes '/m/01g317' and display 'person'."""
@@ -61,7 +59,18 @@ class LabelMap:
 
     def name_of(self, class_id: int) -> str:
         """The name of a class id; an id in a gap of the map (a model may predict it) gives "class_<id>"."""
-        return next((item.name for item in self.items if item.id == class_id), f"class_{class_id}")
+        name = self._names.get(class_id)
+        return f"class_{class_id}" if name is None else name
+
+    # Both are asked for once a box.
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        shown = {item.display_name: item.id for item in reversed(self.items)}
+        return shown | {item.name: item.id for item in reversed(self.items)}
+
+    @cached_property
+    def _names(self) -> dict[int, str]:
+        return {item.id: item.name for item in reversed(self.items)}
 
 
 def parse_label_map(text: str, source: str) -> LabelMap:

@@ -9,10 +9,12 @@ from detection.context import context_shape
 from detection.errors import BadInput
 from detection.shim.context_rcnn import ShimContextDetector
 from detection.shim.detector import ShimDetector
+from detection.shim.spaghettinet import ShimSpaghettiDetector
 from detection.shim.two_stage import ShimTwoStageDetector
 
 _EXTRACTOR = "model.{}.feature_extractor.type"
-_NEED_A_KNOWN_SIZE = ("faster_rcnn_nas", "faster_rcnn_pnas", "ssd_pnasnet")
+_SPAGHETTINET = "ssd_spaghettinet"
+_NEED_A_KNOWN_SIZE = ("faster_rcnn_nas", "faster_rcnn_pnas", "ssd_pnasnet", _SPAGHETTINET)
 
 
 def build_shim(model_config: Any, num_classes: int | None = None) -> ShimDetector:
@@ -25,12 +27,6 @@ def build_shim(model_config: Any, num_classes: int | None = None) -> ShimDetecto
     architecture = architecture_of(model_config)
     if kind not in ("ssd", "faster_rcnn"):
         raise _unknown(architecture or "(none)", "model")
-    if architecture == "ssd_spaghettinet":
-        raise BadInput(
-            "SpaghettiNet rounds to 8 bits inside its network, so that a proof within 1e-4 is luck",
-            _EXTRACTOR.format(kind),
-            "take an SSD with MobileDet, which was made for the same chips: ssd_mobiledet_edgetpu",
-        )
     if getattr(model_config, kind).feature_extractor.type not in SUPPORTED:
         raise _unknown(architecture, _EXTRACTOR.format(kind))
     resolved = type(model_config)()
@@ -52,7 +48,8 @@ def build_shim(model_config: Any, num_classes: int | None = None) -> ShimDetecto
 
 def _detector_class(model_config: Any) -> type[ShimDetector]:
     if model_config.WhichOneof("model") == "ssd":
-        return ShimDetector
+        extractor = model_config.ssd.feature_extractor.type
+        return ShimSpaghettiDetector if extractor == _SPAGHETTINET else ShimDetector
     return ShimTwoStageDetector if context_shape(model_config) is None else ShimContextDetector
 
 

@@ -61,6 +61,6 @@ class ShimContextDetector(ShimTwoStageDetector):
             raise BadInput(
                 "a Context R-CNN learns from context features, and the examples have none",
                 "model.faster_rcnn.context_config",
-                "train a Faster R-CNN, or use the Context R-CNN as it was converted",
+                f"give the groundtruth {' and '.join(SIDE_INPUTS)}, or train a Faster R-CNN",
             )
         return super()._batch_losses(preprocessed, groundtruth, training, divisor)

@@ -17,13 +17,13 @@ from google.protobuf.message import DecodeError
 from detection.context import FEATURES, SIDE_INPUTS, ContextShape
 from detection.errors import BadInput
 from detection.tf1.graph_structure import RawTensors, find_raw_tensors, producer
+from detection.tf1.rounding_graph import find_roundings
 from detection.tf1.saved_model import SAVED_MODEL, saved_model_graph
 from detection.tf1.two_stage_graph import TwoStageTensors, find_two_stage_tensors
 
 INPUT = "image_tensor"
 DETECTIONS = ("detection_boxes", "detection_scores", "detection_classes", "num_detections")
 MASKS = "detection_masks"
-_FAKE_QUANT_OPS = frozenset({"FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel"})
 
 
 def load_frozen_graph(path: Path) -> tf.compat.v1.GraphDef:
@@ -88,31 +88,12 @@ def frozen_variables(graph_def: tf.compat.v1.GraphDef) -> dict[str, np.ndarray]:
     return {name: tf.make_ndarray(constants[name].attr["value"].tensor) for name in names}
 
 
-def without_fake_quantization(graph_def: tf.compat.v1.GraphDef) -> tf.compat.v1.GraphDef:
-    """The float model in a graph of quantisation-aware training: fake quantisation passes its input on."""
-    result = tf.compat.v1.GraphDef()
-    result.CopyFrom(graph_def)
-    for node in result.node:
-        if node.op in _FAKE_QUANT_OPS:
-            node.op = "Identity"
-            source = node.input[0]
-            node.ClearField("input")
-            node.input.append(source)
-            node.ClearField("attr")
-            node.attr["T"].type = tf.float32.as_datatype_enum
-    return result
-
-
-def fake_quantization_count(graph_def: tf.compat.v1.GraphDef) -> int:
-    """How many fake-quantisation nodes the graph has; 0 unless it was trained for quantisation."""
-    return sum(node.op in _FAKE_QUANT_OPS for node in graph_def.node)
-
-
 class FrozenDetector:
     """Runs a frozen TF1 detector exactly as it was written: no graph rewriting, no constant folding.
 
     Attributes:
         raw, two_stage: the inner tensors of a single-shot and of a two-stage detector.
+        roundings: where the network rounds to 8 bits, by name; see find_roundings.
         detections: names of the outputs that `run` gives of any detector, masks among them if it has any.
         context_shape: of the memory that a Context R-CNN reads; None for any other.
     """
@@ -129,6 +110,7 @@ class FrozenDetector:
             )
         self.raw: RawTensors | None = find_raw_tensors(graph_def)
         self.two_stage: TwoStageTensors | None = find_two_stage_tensors(graph_def)
+        self.roundings = find_roundings(graph_def)
         self.detections = (*DETECTIONS, MASKS) if MASKS in names else DETECTIONS
         self.context_shape = _context_shape(graph_def)
         self._fetches = {name: f"{name}:0" for name in self.detections}
@@ -158,18 +140,19 @@ class FrozenDetector:
         return self._batched(self._fetches, images, {})
 
     def fetch(
-        self, tensors: Iterable[str], images: np.ndarray, context: dict[str, np.ndarray] | None = None
+        self, tensors: Iterable[str], images: np.ndarray, given: dict[str, np.ndarray] | None = None
     ) -> dict[str, np.ndarray]:
         """Values of inner tensors ('FeatureExtractor/.../Relu6:0') by name, on uint8 [B, h, w, 3].
 
-        `context` is what a Context R-CNN reads for each image; see detection.context.
+        `given` is what else the graph reads for each image, by the node's name: a Context R-CNN's memory (see
+        detection.context), or the value that shall stand in for a node's own.
         """
-        return self._batched({name: name for name in tensors}, images, context or {})
+        return self._batched({name: name for name in tensors}, images, given or {})
 
     def _batched(
-        self, fetches: dict[str, str], images: np.ndarray, context: dict[str, np.ndarray]
+        self, fetches: dict[str, str], images: np.ndarray, given: dict[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
-        feeds = {INPUT: images.astype(np.uint8)} | context
+        feeds = {INPUT: images.astype(np.uint8)} | given
         # One image at a time: some exports are fixed to batch 1, and the values of one image must not depend
         # on its neighbours.
         results = [

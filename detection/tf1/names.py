@@ -48,6 +48,8 @@ RULES: tuple[Rule, ...] = (
     Rule("{scope}/beta", "{scope}/beta"),
     Rule("{scope}/moving_mean", "{scope}/moving_mean"),
     Rule("{scope}/moving_variance", "{scope}/moving_variance"),
+    Rule("{scope}/min", "{scope}/min"),
+    Rule("{scope}/max", "{scope}/max"),
 )
 
 

@@ -16,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from detection.config.architectures import architecture_of
 from detection.config.keras_twins import is_twin
 from detection.errors import BadInput, Failed, UpcycleError
 
@@ -89,8 +90,8 @@ def _run_child(config: Path, arguments: list[str], where: str) -> None:
 def build_graph(config: Any) -> None:
     """The exporter's graph in the current default graph: image_tensor uint8 [?, ?, ?, 3] to detection_*.
 
-    A Context R-CNN's has its two side inputs beside image_tensor [1, ?, ?, 3]. Only for a process that
-    called compat.install.
+    A Context R-CNN's has its two side inputs beside image_tensor [1, ?, ?, 3], and a SpaghettiNet's
+    image_tensor is [1, ?, ?, 3] too. Only for a process that called compat.install.
     """
     import tensorflow.compat.v1 as tf
     from object_detection.builders import model_builder
@@ -100,12 +101,14 @@ def build_graph(config: Any) -> None:
     model = model_builder.build(config.model, is_training=False)
     memory = context_shape(config.model)
     side_inputs = {}
-    if memory is not None:  # its code must know how many images there are: its exports have one, too
+    if memory is not None:
         side_inputs = {
             FEATURES: tf.placeholder(tf.float32, (1, *memory), name=FEATURES),
             VALID: tf.placeholder(tf.int32, (1,), name=VALID),
         }
-    batch_size = None if memory is None else 1
+    # the code of some must know how many images there are: their exports have one, too
+    knows_batch = memory is not None or architecture_of(config.model) == "ssd_spaghettinet"
+    batch_size = 1 if knows_batch else None
     images = tf.placeholder(tf.uint8, (batch_size, None, None, 3), name="image_tensor")
     preprocessed, true_shapes = model.preprocess(tf.cast(images, tf.float32))
     with tf.name_scope(None):

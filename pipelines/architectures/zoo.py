@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# What the Object Detection API's TF1 code can build and nothing here does, and why.
-REFUSED = {
-    "ssd_spaghettinet": "rounds to 8 bits inside its network: a proof is luck; take ssd_mobiledet_edgetpu",
-}
-
 
 @dataclass(frozen=True)
 class ZooModel:

@@ -15,21 +15,18 @@ def architectures(as_json: AsJson = False) -> None:
     Example: upcycle architectures
     """
     from pipelines.architectures.proofs import read_proofs
-    from pipelines.architectures.zoo import REFUSED
 
     proofs = read_proofs()
     if as_json:
-        print_json({"proved": [asdict(proof) for proof in proofs.values()], "refused": REFUSED})
+        print_json({"proved": [asdict(proof) for proof in proofs.values()]})
         return
-    width = max(map(len, [*proofs, *REFUSED]))
+    width = max(map(len, proofs))
     typer.echo(f"{'architecture':{width}}  model   raw      detections  variables  loss in 5 steps")
     for name, proof in proofs.items():
         typer.echo(
             f"{name:{width}}  {proof.model:6}  {proof.raw:.1e}  {proof.detections:.1e}     "
             f"{proof.variables:9}  {proof.loss_before:.3g} -> {proof.loss_after:.3g}"
         )
-    for name, reason in REFUSED.items():
-        typer.echo(f"{name:{width}}  none    {reason}")
     typer.echo(
         "\nnative: a Keras 3 model of our own; shim: the Object Detection API's code, run in TF2.\n"
         "raw, detections: largest difference from the TF1 graph, of a small model with random weights\n"

@@ -25,6 +25,16 @@ def test_other_methods() -> None:
     np.testing.assert_allclose(area[0, 0, 0, 0], 87.5)
 
 
+@pytest.mark.parametrize("method", ["BILINEAR", "NEAREST_NEIGHBOR", "BICUBIC", "AREA"])
+def test_bytes_give_what_their_floats_give(method: str) -> None:
+    for resizer in (FixedShapeResizer(30, 41, method), KeepAspectRatioResizer(30, 60, method)):
+        for seed, size in enumerate(((97, 131), (30, 41), (11, 17), (60, 30))):
+            image = tf.random.stateless_uniform([1, *size, 3], [seed, 3], 0, 256, tf.int32)
+            found, wanted = (resizer.resize(tf.cast(image, kind)) for kind in (tf.uint8, tf.float32))
+            assert found.dtype == tf.float32
+            np.testing.assert_array_equal(found, wanted)
+
+
 def test_normalize_maps_bytes_to_minus_one_and_one() -> None:
     np.testing.assert_allclose(normalize(tf.constant([0, 255, 51], tf.uint8)), [-1.0, 1.0, -0.6], atol=1e-6)
 

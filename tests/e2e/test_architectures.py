@@ -14,14 +14,19 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.context_records import write_context_records
 from tests.e2e.drawn_objects import NAMES, write_coco
 from tests.parity.od_api import write_detector
-from tests.parity.od_api_shim_configs import ALL_CONFIGS
+from tests.parity.od_api_configs import faster_rcnn
+from tests.parity.od_api_shim_configs import ALL_CONFIGS, CONTEXT
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = 12
 MASK_RCNN = "mask_rcnn_inception_v2"
-ARCHITECTURES = ("rfcn_resnet101", MASK_RCNN, "faster_rcnn_inception_v2")  # two by the OD API's own code
+CONTEXT_RCNN = "context_rcnn_inception_v2"
+# all but the last by the OD API's own code
+ARCHITECTURES = ("rfcn_resnet101", MASK_RCNN, CONTEXT_RCNN, "faster_rcnn_inception_v2")
+MODELS = ALL_CONFIGS | {CONTEXT_RCNN: faster_rcnn("faster_rcnn_inception_v2", rpn=CONTEXT)}
 TRAINING = """
 train_config {
   batch_size: 1 num_steps: 2000 gradient_clipping_by_norm: 10
@@ -36,13 +41,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
 def write_inputs(name: str, folder: Path) -> Path:
     """A TF1 checkpoint of random weights, pictures, and the YAML that names them."""
-    model = ALL_CONFIGS[name]
+    model = MODELS[name]
     if name == MASK_RCNN:  # so many that some are on the objects, whatever random weights think of them
         model = model.replace("max_proposals: 30", "max_proposals: 200")
     source = write_detector(model, folder / "tf1")
     config = folder / "pipeline.config"
     config.write_text(source.config.read_text() + TRAINING)
-    _write_data(folder / "data", masks=name == MASK_RCNN)
+    _write_data(folder / "data", name)
     detector, masks = folder / "detector.yaml", str(name == MASK_RCNN).lower()
     detector.write_text(
         f"""name: {name}
@@ -55,14 +60,16 @@ gate: {{ floor: 0.0, drop: null }}
     return detector
 
 
-def _write_data(folder: Path, *, masks: bool) -> None:
-    """Two splits and a label map; with `masks` as COCO's, else road signs in Pascal VOC's format."""
-    if not masks:
+def _write_data(folder: Path, name: str) -> None:
+    """Two splits and a label map: COCO's with masks, TFRecords with context, else signs as Pascal VOC."""
+    write = {MASK_RCNN: write_coco, CONTEXT_RCNN: write_context_records}.get(name)
+    if write is None:
         signs = [sys.executable, "-m", "components.example_gen.road_signs", "--images", "60"]
         subprocess.run([*signs, "--out", str(folder)], cwd=ROOT, check=True, capture_output=True)
         return
-    write_coco(folder / "train", 30, seed=1)
-    write_coco(folder / "eval", 8, seed=2)
+    folder.mkdir()
+    write(folder / "train", 30, seed=1)
+    write(folder / "eval", 8, seed=2)
     items = [f"item {{ id: {number} name: '{name}' }}" for number, name in enumerate(NAMES, start=1)]
     (folder / "label_map.pbtxt").write_text("\n".join(items))
 
@@ -118,15 +125,31 @@ def test_a_run_that_is_killed_while_it_trains_and_resumed(name: str, tmp_path: P
         assert all(math.isfinite(row["mask_loss"]) for row in training["history"])
         assert any(row["mask_loss"] > 0 for row in training["history"])
         check_masks_in_the_evaluation(home)
+    if name == CONTEXT_RCNN:
+        assert "10 of 30 training images have no context features" in output
+        assert "10 training images have more context features than max_num_context_features" in output
+        check_context_in_the_evaluation(home)
+
+
+def read_evaluation(home: Path) -> tuple[dict[str, Any], str]:
+    """The one metrics.json below the home, and the report beside it."""
+    (metrics,) = home.glob("**/evaluation/*/metrics.json")
+    report = metrics.with_name("report.html").read_text(encoding="utf-8")
+    return json.loads(metrics.read_text(encoding="utf-8")), report
+
+
+def check_context_in_the_evaluation(home: Path) -> None:
+    """Both models were given the memories of the images that have one."""
+    evaluation, _ = read_evaluation(home)
+    for model in ("candidate", "baseline"):
+        assert "6 of 8 images have context features." in evaluation[model]["notes"]
 
 
 def check_masks_in_the_evaluation(home: Path) -> None:
     """The metrics of the masks, and the masks of the data in the report's pictures."""
-    (metrics,) = home.glob("**/evaluation/*/metrics.json")
-    evaluation = json.loads(metrics.read_text(encoding="utf-8"))
+    evaluation, report = read_evaluation(home)
     for model in ("candidate", "baseline"):
         assert evaluation[model]["masks"]["groundtruth_boxes"] == 12
         assert 0 <= evaluation[model]["masks"]["mAP_50"] <= 1
-    report = metrics.with_name("report.html").read_text(encoding="utf-8")
     assert "Masks: AP at IoU 0.5" in report
     assert report.count('<path class="chip mask"') >= 6

@@ -20,5 +20,7 @@ def initial_value(name: str, shape: Sequence[int], random: np.random.Generator) 
         return random.uniform(0.5, 1.5, shape)
     if leaf == "moving_mean":
         return random.normal(0.0, 0.3, shape)
+    if leaf in ("min", "max"):  # a range within which values are rounded; a few are clipped
+        return random.uniform(*((-0.3, 0.0) if leaf == "min" else (3.0, 5.5)), shape)
     inputs = shape[:2] if leaf in ("depthwise_weights", "depthwise_kernel") else shape[:-1]
     return random.normal(0.0, 1 / np.sqrt(np.prod(inputs)), shape)

@@ -33,6 +33,12 @@ def _initial(name: str, shape: list[int], random: np.random.Generator) -> np.nda
     if leaf == "moving_variance":
         largest = 30.0 if NO_GAMMA in name else 1.5  # in place of a small gamma
         return random.uniform(largest / 3, largest, shape)
+    if leaf in ("min", "max"):
+        return random.uniform(*((-0.3, 0.0) if leaf == "min" else (3.0, 5.5)), shape)
+    if leaf == "local_step":  # how often a range has moved, and with `biased` where to
+        return np.full(shape, 7.0)
+    if leaf == "biased":
+        return random.uniform(*((-0.002, 0.0) if layer.endswith("/min") else (0.02, 0.04)), shape)
     if leaf in ("biases", "moving_mean"):
         return random.normal(0.0, 0.1, shape)
     inputs = shape[:2] if leaf == "depthwise_weights" else shape[:-1]

@@ -28,6 +28,7 @@ OLD, NEW = (
 HEADS = {
     "mask_rcnn_inception_v2": ("ClassPredictor", "Conv_1"),
     "rfcn_resnet101": ("class_predictions", "refined_locations"),
+    "ssd_spaghettinet_s": ("ClassPredictor",),
 }
 
 

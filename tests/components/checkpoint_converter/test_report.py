@@ -7,6 +7,7 @@ from components.checkpoint_converter.report import (
     ComparedTensor,
     ConversionReport,
     Proof,
+    Roundings,
     Variable,
 )
 from components.checkpoint_converter.report_text import format_report, write_report
@@ -111,6 +112,22 @@ def test_a_replay_is_said():
     replayed = report.proof.model_copy(update={"replayed_images": 1})
     text = format_report(report.model_copy(update={"proof": replayed}))
     assert "On 1 of the images the detections are of the TF1 graph's raw predictions: rounding" in text
+
+
+def test_roundings_are_told_and_not_judged():
+    report = _report()
+    assert "8 bits" not in format_report(report)
+    roundings = Roundings(places=19, apart=8.8e-5, noise=1e-7, moved_by_noise=7.2e-5)
+    for moved, end in (
+        (7.2e-5, "8.8e-05; noise of 1e-07 in the preprocessed image moves"),
+        (None, "8.8e-05."),
+    ):
+        told = roundings.model_copy(update={"moved_by_noise": moved})
+        proof = report.proof.model_copy(update={"roundings": told})
+        text = format_report(report.model_copy(update={"proof": proof}))
+        assert "rounds to 8 bits at 19 places. All above is of the TF1 graph's own input to each." in text
+        assert "Not judged, since a flipped rounding is a whole step: where each side" in text
+        assert f"the raw predictions differ by {end}" in text
 
 
 def test_a_proof_from_before_tensors_were_counted():

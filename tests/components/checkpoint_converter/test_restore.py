@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from components.checkpoint_converter.class_rows import match_classes
 from components.checkpoint_converter.restore import count_blocks, dropped, require_complete, restore
+from components.checkpoint_converter.reverse import write_tf1_checkpoint
 from components.checkpoint_converter.sources import read_checkpoint
 from detection.builder import build_detector
 from detection.errors import Failed
@@ -81,3 +85,22 @@ def test_random_numbers_of_dropout_are_no_variables_of_the_model(tf1_config, var
     config = tf1_config(NAME)
     config.model.ssd.box_predictor.convolutional_box_predictor.use_dropout = True
     assert len(restore(build_detector(config.model), variables).loaded) == 404
+
+
+def test_the_network_s_moving_averages_go_on(tmp_path):
+    own, other = "net/concat/net/concat/min/biased", "net/BatchNorm/moving_mean/local_step"
+    held = {"net/weights": np.zeros(2, np.float32), own: np.float32(-0.3), other: np.float32(7)}
+    write_tf1_checkpoint(held, tmp_path / "model.ckpt")
+    variables = read_checkpoint(tmp_path / "model.ckpt")
+    assert set(variables) == {"net/weights"} and {own, other} < set(variables.ignored)
+    average, absent = tf.Variable(0.0), tf.Variable(0.0)
+    unread = {own: average, "net/concat/net/concat/max/biased": absent}
+    model = SimpleNamespace(weights=[], name="model", unread_variables=lambda: unread)
+    restored = restore(model, variables)
+    assert [variable.name for variable in restored.loaded] == [own]
+    assert (average.numpy(), absent.numpy()) == (np.float32(-0.3), 0)
+    assert [variable.name for variable in dropped(variables, restored)] == [
+        "net/weights",
+        "global_step",
+        other,
+    ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from components.config_validator.data_facts import facts_of, read_data_facts
-from components.example_gen.records import BoxRecord, ImageRecord
+from components.example_gen.records import BoxRecord, ContextPlace, ImageRecord
 from detection.errors import BadInput
 
 DATA = Path(__file__).resolve().parents[4] / "shared/data/datasets"
@@ -92,6 +92,13 @@ def test_splits_and_masks() -> None:
     assert (facts.images, facts.images_train, facts.images_eval, facts.masks) == (3, 1, 1, True)
     assert facts.boxes_of_densest == 2
     assert facts_of([*records, record()], "d").images_train is None
+
+
+def test_lengths_of_context_features() -> None:
+    none = record()
+    some = [replace(none, context=ContextPlace(12, 30, length)) for length in (16, 8, 16)]
+    assert facts_of([none, none], "d").context_lengths == ()
+    assert facts_of([none, *some], "d").context_lengths == (8, 16)
 
 
 def test_the_sample_of_boxes_is_bounded_and_repeatable() -> None:

@@ -51,10 +51,16 @@ def test_anchors_of_other_levels(config: Any, problems_of: ProblemsOf) -> None:
     assert problem.message == "the anchors begin with level 2, the feature maps with level 3"
 
 
-@pytest.mark.parametrize("extractor", ["ssd_mobilenet_v2_mnasfpn", "ssd_spaghettinet"])
-def test_maps_that_are_not_counted(config: Any, extractor: str, problems_of: ProblemsOf) -> None:
-    config.model.ssd.feature_extractor.type = extractor
+def test_maps_that_are_not_counted(config: Any, problems_of: ProblemsOf) -> None:
+    config.model.ssd.feature_extractor.type = "ssd_mobilenet_v2_mnasfpn"
     assert problems_of(RULES, config, LEVELS % "min_level: 3 max_level: 6") == []
+
+
+def test_spaghettinet_has_five_maps(config: Any, problems_of: ProblemsOf) -> None:
+    config.model.ssd.feature_extractor.type = "ssd_spaghettinet"
+    assert problems_of(RULES, config, LEVELS % "min_level: 3 max_level: 7") == []
+    ((code, problem),) = problems_of(RULES, config, LEVELS % "min_level: 3 max_level: 8")
+    assert (code, problem.fix) == ("CFG024", "max_level: 7")
 
 
 @pytest.mark.parametrize(

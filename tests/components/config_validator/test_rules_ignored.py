@@ -39,6 +39,14 @@ def test_a_setting_without_effect_is_one_answer(
     assert message in problems[0][1].message
 
 
+def test_a_context_rcnn_has_its_features_loaded(config: Any, problems_of: ProblemsOf) -> None:
+    readers = (
+        "train_input_reader { load_context_features: true } eval_input_reader { load_context_features: true }"
+    )
+    model = "model { faster_rcnn { context_config { } } }"
+    assert problems_of(RULES, config, f"{model} {readers}") == []
+
+
 @pytest.mark.parametrize(
     "text",
     [

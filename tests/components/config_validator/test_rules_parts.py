@@ -10,12 +10,14 @@ import pytest
 from components.config_validator.rules_parts import RULES
 from components.config_validator.subject import Problem
 from detection.config.pipeline_config import parse_pipeline_config
+from tests.components.config_validator.facts import data
 from tests.parity.od_api_configs import CONFIGS
 
 ProblemsOf = Callable[..., list[tuple[str, Problem]]]
 
 SSD = "model { ssd { %s } }"
 FASTER_RCNN = "model { faster_rcnn { %s } }"
+SIXTEEN = "context_config { context_feature_length: 16 }"
 
 
 @pytest.mark.parametrize("name", sorted(CONFIGS))
@@ -47,7 +49,7 @@ def test_a_missing_part(config: Any, problems_of: ProblemsOf) -> None:
 @pytest.mark.parametrize(
     ("text", "severity", "message"),
     [
-        ("context_config { }", "error", "this is a Context R-CNN"),
+        ("context_config { }", "info", "this is Context R-CNN"),
         ("number_of_stages: 1", "error", "number_of_stages is 1"),
         ("second_stage_box_predictor { rfcn_box_predictor { } }", "info", "this is R-FCN"),
         (
@@ -62,6 +64,27 @@ def test_a_missing_part(config: Any, problems_of: ProblemsOf) -> None:
 def test_parts_of_faster_rcnn(text: str, severity: str, message: str, problems_of: ProblemsOf) -> None:
     config = parse_pipeline_config(CONFIGS["faster_rcnn_resnet50"], "c")
     ((_, problem),) = problems_of(RULES, config, FASTER_RCNN % text)
+    assert problem.severity == severity
+    assert message in problem.message
+
+
+@pytest.mark.parametrize(
+    ("text", "lengths", "severity", "message"),
+    [
+        (SIXTEEN, (16,), "info", "this is Context R-CNN, which has no native model"),
+        (SIXTEEN, (0, 16), "info", "this is Context R-CNN, which has no native model"),
+        (SIXTEEN, None, "info", "this is Context R-CNN, which has no native model"),
+        (SIXTEEN, (), "error", "no image of the data has context features"),
+        (SIXTEEN, (8, 16, 20), "error", "context_feature_length is 16, and the data have rows of 8, 20"),
+        ("context_config { }", (16,), "error", "context_feature_length is 2057, and the data have rows of"),
+        (SIXTEEN + " second_stage_box_predictor { rfcn_box_predictor { } }", (), "info", "this is R-FCN"),
+    ],
+)
+def test_a_context_rcnn_needs_data_with_context(
+    text: str, lengths: tuple[int, ...] | None, severity: str, message: str, problems_of: ProblemsOf
+) -> None:
+    config = parse_pipeline_config(CONFIGS["faster_rcnn_resnet50"], "c")
+    ((_, problem),) = problems_of(RULES, config, FASTER_RCNN % text, data=data(context_lengths=lengths))
     assert problem.severity == severity
     assert message in problem.message
 

@@ -18,7 +18,13 @@ import tensorflow as tf
 
 from components.example_gen import shards
 from components.example_gen.beam_pipeline import new_work_folder, write_examples
-from components.example_gen.beam_steps import HashContent, PickShard, WriteShard
+from components.example_gen.beam_steps import (
+    CountShards,
+    HashContent,
+    NumberBatches,
+    PickShard,
+    WriteShard,
+)
 from components.example_gen.read import read_dataset
 from components.example_gen.records import as_options
 from detection.errors import Failed
@@ -155,7 +161,8 @@ def test_the_same_image_twice_in_a_split_is_told(voc_data, jpeg):
 
 def test_the_steps_are_small_and_hold_no_image(voc_data):
     options = as_options({"train": "/data", "label_map": "/l"})
-    for step in (HashContent(options), PickShard(), WriteShard(options, voc_data.label_map, "/out", "/work")):
+    write = WriteShard(options, voc_data.label_map, "/out", "/work")
+    for step in (NumberBatches(10**6), HashContent(options, "/work"), CountShards(), PickShard(), write):
         assert len(pickle.dumps(step)) < 3000
 
 
@@ -189,11 +196,11 @@ from components.example_gen.records import as_options
 from detection.config.label_map import read_label_map
 from pathlib import Path
 
-def examine(record, options, label_map, examined=[]):
+def examine(record, options, label_map, known, examined=[]):
     examined.append(record)
     if len(examined) == 12:
         os.kill(os.getpid(), signal.SIGKILL)
-    return encode.examine(record, options, label_map)
+    return encode.examine(record, options, label_map, known)
 
 beam_steps.examine = examine
 data, out = json.loads(sys.argv[1]), sys.argv[2]

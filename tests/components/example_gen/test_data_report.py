@@ -12,7 +12,7 @@ def counted(cats, dogs):
         for _ in range(count):
             split.images_read += 1
             split.boxes_read += 1
-            split.add_written((640, 480), [GoodBox(0, 0, 0.5, 0.5, label, 1, False, False)])
+            split.add_written([((640, 480), [GoodBox(0, 0, 0.5, 0.5, label, 1, False, False)])])
     return split
 
 

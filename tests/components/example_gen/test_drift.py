@@ -14,7 +14,7 @@ def span(cats, dogs, side=0.2):
         for _ in range(count):
             counted.images_read += 1
             counted.boxes_read += 1
-            counted.add_written((100, 100), [GoodBox(0, 0, side, side, label, 1, False, False)])
+            counted.add_written([((100, 100), [GoodBox(0, 0, side, side, label, 1, False, False)])])
     return summarise(cats + dogs, cats + dogs, [("train", counted)], ("train", "eval"), ["cat", "dog"])
 
 

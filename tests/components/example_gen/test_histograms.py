@@ -8,11 +8,11 @@ from components.example_gen.histograms import Histogram
 
 def test_values_fall_into_their_bins():
     histogram = Histogram.of([0, 1, 2])
-    for value in (0, 0.5, 1, 1.99, 2, 100):
-        histogram.add(value)
+    histogram.add((0, 0.5, 1, 1.99))
+    histogram.add(iter((2, 100)))
     assert histogram.counts == [2, 2, 2]
     other = Histogram.of([0, 1, 2])
-    other.add(5)
+    other.add([5])
     histogram.merge(other)
     assert histogram.counts == [2, 2, 3]
 

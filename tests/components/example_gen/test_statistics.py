@@ -21,7 +21,7 @@ def shard(images=1, quarantined=0, labels=("cat",)):
         shards=1,
     )
     for _ in range(images):
-        counted.add_written((200, 100), [box(label) for label in labels])
+        counted.add_written([((200, 100), [box(label) for label in labels])])
     return counted
 
 
@@ -44,8 +44,8 @@ def test_counts_by_split_and_class():
 
 def test_histograms_of_what_is_written():
     counted = SplitStatistics()
-    counted.add_written((640, 480), [box(height=0.5, width=0.5), box(height=0.1, width=0.1)])
-    counted.add_written((640, 480), [])
+    two = [box(height=0.5, width=0.5), box(height=0.1, width=0.1)]
+    counted.add_written([((640, 480), two), ((640, 480), [])])
 
     def bins(histogram):
         return {edge: n for edge, n in zip(histogram.lower_edges, histogram.counts, strict=True) if n}
@@ -55,7 +55,12 @@ def test_histograms_of_what_is_written():
     assert bins(counted.objects_per_image) == {0: 1, 2: 1}
     assert bins(counted.image_widths) == {640: 2}
     assert bins(counted.image_heights) == {384: 2}
-    assert counted.images_without_boxes == 1
+    assert counted.images_without_boxes == 1 and counted.images_by_class == {"cat": 1}
+
+    one_by_one = SplitStatistics()
+    one_by_one.add_written([((640, 480), two)])
+    one_by_one.add_written([((640, 480), [])])
+    assert one_by_one == counted
 
 
 @pytest.mark.parametrize(("images", "boxes"), [(4, 5), (2, 3), (3, 2), (3, 4)])

@@ -14,11 +14,10 @@ def box(label, side):
     return GoodBox(0.0, 0.0, side, side, label, 1, False, False)
 
 
-def closed(images):
+def table_of(images):
     table = TabularStatistics()
-    for size, boxes in images:
-        table.add(size, boxes)
-    table.close()
+    for start in range(0, len(images), 100):
+        table.add(images[start : start + 100])
     return pickle.loads(pickle.dumps(table))
 
 
@@ -32,7 +31,7 @@ IMAGES = [
 def test_parts_of_shards_add_up(tmp_path):
     merged = TabularStatistics()
     for part in (IMAGES[:1], [], IMAGES[1:]):
-        merged.merge(closed(part))
+        merged.merge(table_of(part))
     write_statistics(
         [("train", merged), ("eval", TabularStatistics())],
         str(tmp_path / "statistics"),
@@ -60,12 +59,23 @@ def test_parts_of_shards_add_up(tmp_path):
 
 
 def test_more_images_than_are_handed_over_at_once(tmp_path):
-    table = closed([((i + 1, 100), [box("cat", 0.5)]) for i in range(2300)])
+    table = table_of([((i + 1, 100), [box("cat", 0.5)]) for i in range(2300)])
     found = table.result().datasets[0]
     assert found.num_examples == 2300
     width = next(feature for feature in found.features if feature.path.step[0] == "image/width")
     assert (width.num_stats.min, width.num_stats.max) == (1, 2300)
     assert abs(width.num_stats.median - 1150) < 50
+
+
+def test_small_parts_are_handed_over_together():
+    """A shard of few images costs no more than its share, and gives what a large one does."""
+    images = [((i + 1, 100), [box("cat", 0.5)] * (i % 3)) for i in range(1500)]
+    merged = TabularStatistics()
+    for start in range(0, len(images), 150):
+        merged.merge(table_of(images[start : start + 150]))
+    small, large = merged.result().datasets[0], table_of(images).result().datasets[0]
+    assert small.num_examples == large.num_examples == 1500
+    assert small.SerializeToString(deterministic=True) == large.SerializeToString(deterministic=True)
 
 
 def test_names_are_those_of_the_examples(voc_data):

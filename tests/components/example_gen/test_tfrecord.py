@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import math
+from dataclasses import replace
 
 import pytest
 import tensorflow as tf
@@ -81,6 +82,19 @@ def test_what_else_it_may_say(tmp_path):
     assert (first.difficult, first.truncated, first.crowd, first.mask) == (True, False, True, b"png 1")
     assert (second.difficult, second.truncated, second.crowd, second.mask) == (False, True, True, b"png 2")
     assert read_tfrecords(files, "")[0].boxes[0].mask is None
+
+
+@pytest.mark.parametrize("options", [None, "GZIP"])
+def test_context_features_stay_in_the_file(tmp_path, options):
+    rows = {"image__context_features": [0.5, 1.5], "image__context_feature_length": [2]}
+    no_row = tf.train.Example.FromString(example(**{"image__context_feature_length": [2]}))
+    no_row.features.feature["image/context_features"].float_list.SetInParent()
+    examples = example(**rows), example(**{"image__context_features": []}), no_row.SerializeToString()
+    first, *others = read_tfrecords(write(tmp_path / "x.record", *examples, options=options), "")
+    assert [record.context for record in others] == [None, None]
+    offset, length, row_length = first.context
+    assert row_length == 2
+    assert replace(first.source, offset=offset, length=length).read() == examples[0]
 
 
 def test_missing_names_sizes_and_formats(tmp_path):

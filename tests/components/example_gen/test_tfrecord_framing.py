@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import struct
 
 import numpy as np
 import pytest
@@ -10,17 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.example_gen import tfrecord_framing
-from components.example_gen.tfrecord_framing import Damage, Frame, masked_crc, read_frames
+from components.example_gen.tfrecord_framing import Damage, Frame, framed, read_frames
 
 RECORDS = [bytes([i]) * (40 + 13 * i) for i in range(5)]
 
 
-def framed(data):
-    length = struct.pack("<Q", len(data))
-    return length + struct.pack("<I", masked_crc(length)) + data + struct.pack("<I", masked_crc(data))
-
-
-FILE = b"".join(map(framed, RECORDS))
+FILE = b"".join(piece for record in RECORDS for piece in framed(record))
 STARTS = [sum(len(record) + 16 for record in RECORDS[:i]) for i in range(6)]
 
 
@@ -30,6 +24,15 @@ def read(data):
 
 def records_of(found):
     return [frame.data for frame in found if isinstance(frame, Frame)]
+
+
+def test_a_record_is_framed_as_tensorflow_does(tmp_path):
+    records = [*RECORDS, b"", bytes(range(256)) * 300]
+    file = tmp_path / "x.tfrecord"
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for record in records:
+            writer.write(record)
+    assert file.read_bytes() == b"".join(piece for record in records for piece in framed(record))
 
 
 def require_all_accounted_for(found, size):

@@ -10,16 +10,19 @@ import pytest
 import tensorflow as tf
 from google.protobuf import text_format
 
+from components.trainer import records
 from components.trainer.dataset import (
     MAX_BOXES,
     make_eval_dataset,
     make_training_dataset,
     pad_groundtruth,
+    read_source_ids,
 )
-from components.trainer.records import read_example
+from components.trainer.records import read_example, shuffle_block
 from detection.augment import Augmentations, build_augmentations
 from detection.augment_example import Example
 from detection.config import protos
+from detection.context import ContextShape
 from detection.preprocess import FixedShapeResizer, normalize
 
 EXAMPLES = 7
@@ -207,3 +210,70 @@ def test_masks_are_not_read_unless_asked_for(masked_file: Path) -> None:
     assert read_example(tf.constant(broken.SerializeToString())).masks is None
     with pytest.raises(tf.errors.InvalidArgumentError):
         read_example(tf.constant(broken.SerializeToString()), masks=True)
+
+
+@pytest.mark.parametrize("masks", [False, True])
+def test_the_memory_goes_along_untouched(masked_file: Path, tmp_path: Path, masks: bool) -> None:
+    path, memories = tmp_path / "context.tfrecord", {}
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for number, record in enumerate(tf.data.TFRecordDataset(str(masked_file)).as_numpy_iterator()):
+            written = tf.train.Example.FromString(record)
+            rows = np.arange(number * 6, dtype=np.float32) + 1 + 100 * number
+            written.features.feature["image/context_features"].float_list.value.extend(rows)
+            written.features.feature["image/context_feature_length"].int64_list.value.append(2)
+            memories[number] = rows.reshape(-1, 2)
+            writer.write(written.SerializeToString())
+    shape = ContextShape(5, 2)
+    evaluation = make_eval_dataset([path], preprocess, 3, num_examples=3, masks=masks, context=shape)
+    options = text_format.Parse(
+        "data_augmentation_options { random_horizontal_flip { probability: 1 } } "
+        "data_augmentation_options { random_adjust_brightness { } }",
+        protos.TrainConfig(),
+    ).data_augmentation_options
+    training = make_training_dataset(
+        [path],
+        preprocess,
+        3,
+        seed=1,
+        augmentations=build_augmentations(options),
+        num_examples=3,
+        masks=masks,
+        context=shape,
+    )
+    for batches in (evaluation, training.take(2)):
+        for _, groundtruth in batches:
+            features = groundtruth["context_features"].numpy()
+            assert features.shape == (3, 5, 2) and ("masks" in groundtruth) == masks
+            for row, valid, weights in zip(
+                features,
+                groundtruth["valid_context_size"].numpy(),
+                groundtruth["weights"].numpy(),
+                strict=True,
+            ):
+                number = int(weights.sum())  # image 2 has six rows, one more than is read
+                assert valid == min(3 * number, 5)
+                np.testing.assert_array_equal(row[:valid], memories[number][:valid])
+                assert not row[valid:].any()
+    plain = make_eval_dataset([path], preprocess, 3, num_examples=3)
+    assert "context_features" not in plain.element_spec[1]
+
+
+def test_large_memories_are_shuffled_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shuffle_block(None) == shuffle_block(ContextShape(20, 16)) == 1024
+    assert shuffle_block(ContextShape(2000, 2057)) == 65  # of 16 MB each
+    assert shuffle_block(ContextShape(2**20, 2**10)) == 1
+    shape = ContextShape(5, 2)
+    monkeypatch.setattr(records, "_BLOCK_BYTES", 2 * 4 * 5 * 2)
+    assert shuffle_block(shape) == 2
+    path = tmp_path / "named.tfrecord"
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for number in range(EXAMPLES):
+            named = tf.train.Example.FromString(example(number))
+            named.features.feature["image/source_id"].bytes_list.value.append(b"%d" % number)
+            writer.write(named.SerializeToString())
+    how = {"seed": 4, "num_examples": EXAMPLES, "context": shape}
+    batches = make_training_dataset([path], preprocess, 2, augmentations=Augmentations(), **how)
+    numbers = order(batches, EXAMPLES)
+    assert sorted(numbers[:2]) == [0, 1] and sorted(numbers[:EXAMPLES]) == list(range(EXAMPLES))
+    named_numbers = [read_source_ids([path], 2, step=step, **how) for step in range(EXAMPLES)]
+    assert [int(name) for names in named_numbers for name in names] == numbers

@@ -9,8 +9,15 @@ import pytest
 import tensorflow as tf
 from google.protobuf import text_format
 
-from components.trainer.record_checks import Records, Wanted, examine_records, wanted_records
+from components.trainer.record_checks import (
+    Records,
+    Wanted,
+    examine_records,
+    note_context,
+    wanted_records,
+)
 from detection.config import protos
+from detection.context import ContextShape
 from detection.errors import BadInput
 
 THREE = Wanted(3)
@@ -120,3 +127,67 @@ def test_labels_that_augmentations_replace_may_be_beyond_the_models(tmp_path: Pa
     assert examine_records([path], wanted).objects == 4
     with pytest.raises(BadInput, match="class 6"):
         examine_records([write(tmp_path / "b", example("b", [6]))], wanted)
+
+
+REMEMBERING = Wanted(3, context=ContextShape(4, 2))
+
+
+def remembering(name: str, values: list[float], length: int = 2) -> tf.train.Example:
+    rows = {"image/context_features": values, "image/context_feature_length": [length]}
+    return example(name, [1], **rows)
+
+
+def test_images_with_context_are_counted(tmp_path: Path) -> None:
+    records = (remembering("a", [0.5] * 8), remembering("b", []), remembering("c", [0.5] * 10))
+    path = write(tmp_path / "a", *records, example("d", [1]), *[remembering("e", [0.5] * 2)] * 9)
+    found = examine_records([path], REMEMBERING)
+    assert (found.images, found.with_context, found.cut_context) == (13, 11, ("c",))
+    assert examine_records([path], THREE).with_context == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "length", "what"),
+    [
+        ([0.5] * 6, 3, "bad.jpg has context features of length 3, the model reads 2"),
+        ([0.5] * 3, 2, "bad.jpg has 3 values of image/context_features, which make no rows of 2"),
+        ([0.5, float("nan")], 2, "bad.jpg has image/context_features that are not finite"),
+        ([float("inf"), 0.5], 2, "bad.jpg has image/context_features that are not finite"),
+    ],
+)
+def test_context_that_cannot_be_read_is_named(
+    tmp_path: Path, values: list[float], length: int, what: str
+) -> None:
+    records = (
+        remembering("good.jpg", [0.5] * 4),
+        example("none.jpg", [1]),
+        remembering("bad.jpg", values, length),
+    )
+    path = write(tmp_path / "a.tfrecord", *records)
+    with pytest.raises(BadInput, match=what) as error:
+        examine_records([path], REMEMBERING)
+    assert str(path) in error.value.where
+    examine_records([path], THREE)  # nobody reads it
+
+
+def test_what_is_not_remembered_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shape = ContextShape(4, 2)
+    all_of_them = Records(images=3, with_context=3)
+    note_context(all_of_them, Records(), shape, [])
+    assert capsys.readouterr().out == ""
+    note_context(Records(images=3, with_context=2, cut_context=("c",)), Records(images=5), shape, [])
+    assert capsys.readouterr().out.splitlines() == [
+        "1 of 3 training images have no context features: to them, nothing is remembered",
+        "1 training images have more context features than max_num_context_features, such as c: "
+        "the first 4 of each are read",
+        "5 of 5 evaluation images have no context features: to them, nothing is remembered",
+    ]
+    with pytest.raises(BadInput, match="no training image has image/context_features") as error:
+        note_context(Records(images=3), all_of_them, shape, [tmp_path / "a"])
+    assert error.value.where == str(tmp_path / "a")
+
+
+def test_what_a_context_rcnn_needs() -> None:
+    text = "model { faster_rcnn { num_classes: 3 context_config { max_num_context_features: 4 "
+    text += "context_feature_length: 2 } } }"
+    config = text_format.Parse(text, protos.TrainEvalPipelineConfig())
+    assert wanted_records(config.model, []) == REMEMBERING

@@ -29,7 +29,7 @@ def test_the_shim_has_what_the_od_api_s_tf1_builder_has() -> None:
         *model_builder.SSD_FEATURE_EXTRACTOR_CLASS_MAP,
         *model_builder.FASTER_RCNN_FEATURE_EXTRACTOR_CLASS_MAP,
     }
-    assert known == {*SUPPORTED, "ssd_spaghettinet"}  # refused: see shim.builder
+    assert known == set(SUPPORTED)
 
 
 def test_augmentations_are_those_that_training_applies() -> None:

@@ -8,10 +8,8 @@ from detection.errors import BadInput
 from detection.tf1.frozen_graph import (
     DETECTIONS,
     FrozenDetector,
-    fake_quantization_count,
     frozen_variables,
     load_frozen_graph,
-    without_fake_quantization,
 )
 
 
@@ -74,22 +72,6 @@ def _graph(build) -> tf.compat.v1.GraphDef:
     return graph.as_graph_def()
 
 
-def _quantised() -> None:
-    value = tf.compat.v1.placeholder(tf.float32, [None], name="value")
-    tf.quantization.fake_quant_with_min_max_vars(value, min=0.0, max=6.0, name="quant")
-
-
-def test_fake_quantisation_passes_its_input_on():
-    graph_def = _graph(_quantised)
-    assert fake_quantization_count(graph_def) == 1
-    plain = without_fake_quantization(graph_def)
-    assert fake_quantization_count(plain) == 0
-    with tf.Graph().as_default() as graph:
-        tf.graph_util.import_graph_def(plain, name="")
-        with tf.compat.v1.Session(graph=graph) as session:
-            assert session.run("quant:0", {"value:0": [0.1234567]})[0] == np.float32(0.1234567)
-
-
 def test_missing_file(tmp_path):
     with pytest.raises(BadInput, match="does not exist"):
         load_frozen_graph(tmp_path / "frozen_inference_graph.pb")
@@ -134,7 +116,7 @@ def test_a_graph_with_variables_is_not_frozen(tmp_path):
 
 def test_a_graph_that_is_no_detector():
     with pytest.raises(BadInput, match="no image_tensor, detection_boxes"):
-        FrozenDetector(_graph(_quantised))
+        FrozenDetector(_graph(lambda: tf.constant(1.0)))
 
 
 def _remembering() -> None:

@@ -26,12 +26,16 @@ def _example(drop: Sequence[str] = (), **changed: Any) -> bytes:
         "image/object/bbox/ymax": [0.75],
         "image/object/class/text": [b"cat"],
         "image/object/class/label": [1],
+        "image/context_features": [],
+        "image/context_feature_length": [],
     }
     example = tf.train.Example()
     for key, value in values.items():
         last = key.rsplit("/", 1)[1]
         value = changed.get(last, value)
         if last in drop:
+            continue
+        if "context" in last and not value:
             continue
         feature = example.features.feature[key]
         for item in value if isinstance(value, list) else [value]:
@@ -211,6 +215,15 @@ CASES = [
         1,
         (0, 0),
         **{k: [] for k in ("xmin", "xmax", "ymin", "ymax", "text", "label")},
+    ),
+    _one(
+        "record_of_broken_context",
+        "Input to reshape is a tensor with 3 values, but the requested shape requires a multiple of 2",
+        [("DATA036", "quarantined")],
+        0,
+        (1, 0),
+        context_features=[1.0, 2.0, 3.0],
+        context_feature_length=[2],
     ),
     data_set(
         "record_that_is_no_example",
