@@ -33,6 +33,7 @@ from components.trainer.shortages import shortages_named
 from components.trainer.stages import build_stages
 from components.trainer.state import TrainingState, exclusive
 from components.trainer.trainable import DetectorTrainer
+from components.trainer.unseen import note_unseen_classes
 from components.trainer.validation import Validation
 from components.trainer.workers import lost_machines_named
 from detection.builder import build_detector
@@ -65,6 +66,7 @@ def train(
     with deterministic_if_asked(options), lost_machines_named(devices.workers):
         job = make_job(config, paths, options, export or ExportOptions(), triggered, devices.share)
         print(f"training on {devices.description}", flush=True)
+        note_unseen_classes(job)
         places = (paths.work, paths.out, paths.logs)
         with exclusive(paths.work), shortages_named(config, job.batch_size, places):
             if devices.workers:
