@@ -129,7 +129,7 @@ def dropped(variables: TF1Variables, restored: Restored) -> list[Variable]:
             name=name, block=TRAINING_STATE, state="dropped", reason=reason, hash_before=None, hash_after=None
         )
         for name, reason in sorted(variables.ignored.items())
-        if name not in taken
+        if name not in taken & variables.state.keys()  # a raw value whose average is taken is dropped
     ]
     return entries
 
