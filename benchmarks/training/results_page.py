@@ -36,8 +36,8 @@ def page(runs: dict[str, list[Run]]) -> str:
 
 A real TF1 detector, ssdlite_mobilenet_v2 at 300x300 that knows one class, person, is fine-tuned on data sets
 of other things. `upcycle run` converts it, trains, exports and evaluates; mAP@0.5 is COCO's, of the exported
-model on pictures that it was not trained on. Runs differ in the seed: the order of the pictures, their
-augmentation and the first values of the new heads.
+model on pictures that it was not trained on. Runs differ in the seed: the order of the pictures and their
+augmentation.
 
 | data set | pictures, train / eval | runs | mAP@0.5, mean | lowest to highest | mAP, mean | time of a run |
 |---|---|---|---|---|---|---|

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
+
 from components.checkpoint_converter.averages import Weights, choose_weights
 from components.checkpoint_converter.class_head import prior_bias
 from components.checkpoint_converter.class_rows import match_classes, no_classes
@@ -32,12 +34,15 @@ from detection.builder import build_detector
 from detection.config.keras_twins import in_tf1_terms, in_tf2_terms
 from detection.config.label_map import LabelMap
 from detection.config.pipeline_config import write_pipeline_config
+from detection.detector import Detector
 from detection.errors import BadInput
 from detection.export import export_saved_model
 from detection.tf1.frozen_graph import FrozenDetector, load_frozen_graph
 from detection.tf1.oracle import write_oracle
 from detection.tf1.rounding_graph import without_fake_quantization
 from detection.weights import write_weights
+
+_SEED = 0  # train.seed is the Trainer's: it is no reason to convert again
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ def convert(
     resolved = _resolved(config, _classes_wanted(options))
     keep_mask_depth(resolved, variables, notes)
     if is_classification(variables):
-        variables = as_detector(variables, build_detector(resolved.model), config, notes)
+        variables = as_detector(variables, _built(resolved.model), config, notes)
     classes_before = checkpoint_num_classes(variables)
     classes_after = _detector_config(resolved).num_classes
     head = (
@@ -98,7 +103,7 @@ def convert(
     )
     pictures, picture_source = proof_images(images)
 
-    converted = build_detector(resolved.model, num_classes=classes_before)
+    converted = _built(resolved.model, classes_before)
     if converted.no_native_model is not None:
         notes.append(f"runs through the Object Detection API's own TF1 code: {converted.no_native_model}")
     variables = with_batch_norms(variables, converted, notes)
@@ -120,7 +125,7 @@ def convert(
 
         detector = converted
         if not head.is_unchanged:
-            detector = build_detector(resolved.model, num_classes=head.classes_after)
+            detector = _built(resolved.model, head.classes_after)
             restored = restore(detector, variables, head, prior_bias(resolved.model))
             require_complete(restored, variables.path)
         write_weights(detector, folder / "checkpoint" / "ckpt-1")
@@ -161,6 +166,12 @@ def _classes_wanted(options: Options) -> int | None:
 
 def _detector_config(config: Any) -> Any:
     return getattr(config.model, config.model.WhichOneof("model"))
+
+
+def _built(model: Any, num_classes: int | None = None) -> Detector:
+    """The detector of a DetectionModel; what no checkpoint fills has the same first values every time."""
+    keras.utils.set_random_seed(_SEED)
+    return build_detector(model, num_classes=num_classes)
 
 
 def _resolved(config: Any, num_classes: int | None) -> Any:
