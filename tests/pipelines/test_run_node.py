@@ -129,13 +129,17 @@ def test_a_defect_keeps_its_traceback_and_a_retry_succeeds(
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_killed_then_retried(make_tiny_plan: MakePlan, start_node: Start, number: signal.Signals) -> None:
     run_dir = make_tiny_plan("run-1")
-    process = start_node(run_dir, "ExampleGen", TINY="hang")
+    process = start_node(run_dir, "ExampleGen", TINY="hang", PYTHONFAULTHANDLER="1")
     assert process.stdout is not None
     words = process.stdout.readline().split()
     assert words[0] == "hanging"
     child = int(words[1])
     process.send_signal(number)
-    process.wait(timeout=20)
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)  # then it says where each of its threads is
+        raise AssertionError(process.communicate(timeout=60)[1]) from None
     if number == signal.SIGTERM:
         assert process.returncode == 143
         assert _ended(child), "what the node started ends with it"
