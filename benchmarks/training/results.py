@@ -2,8 +2,8 @@
 
     python -m benchmarks.training.results --work FOLDER [--seeds N] [--steps N] [--only NAME]
 
-Each run is `upcycle run` with a YAML of its own; the seeds differ in the order of the data and the augmentation.
-FOLDER keeps what is done: a command that was stopped goes on where it was.
+Each run is `upcycle run` with a YAML of its own; the seeds differ in the order of the data and the
+augmentation. FOLDER keeps what is done: a command that was stopped goes on where it was.
 """
 
 from __future__ import annotations
