@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 from pydantic import BaseModel
 
-from benchmarks.training.data_sets import ROOT, write_detector
+from benchmarks.training.data_sets import write_detector
+from benchmarks.training.upcycle_command import output_of, run_summary
 
 
 class Run(BaseModel):
@@ -32,18 +30,9 @@ class Run(BaseModel):
 def fine_tune(name: str, seed: int, steps: int, work: Path) -> Run:
     """Train, evaluate and export with `upcycle run`; RuntimeError with the end of its output if it failed."""
     detector = write_detector(name, steps, seed, work)
-    done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", "run", "--json", str(detector)],
-        cwd=ROOT,
-        env=os.environ | {"UPCYCLE_HOME": str(work / "home")},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{name}, seed {seed}: {done.stderr[-2000:]}")
-    summary = json.loads(done.stdout[done.stdout.index("{") :])
-    node = json.loads((Path(summary["run_dir"]) / "nodes" / "Trainer.json").read_text())
-    training = json.loads((Path(node["outputs"]["model"]) / "training.json").read_text())
+    summary = run_summary(detector, work)
+    model = output_of(Path(summary["run_dir"]), "Trainer", "model")
+    training = json.loads((model / "training.json").read_text())
     metrics = summary["candidate"]["metrics"]
     return Run(
         data_set=name,

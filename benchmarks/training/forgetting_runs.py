@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +10,9 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from benchmarks.training.data_sets import CHECKPOINT, CHECKPOINT_LABEL_MAP, CONFIG, ROOT
+from benchmarks.training.data_sets import CHECKPOINT, CHECKPOINT_LABEL_MAP, CONFIG
 from benchmarks.training.sign_data import Signs, write_label_map, write_splits
+from benchmarks.training.upcycle_command import output_of, run_summary, upcycle
 from components.evaluator.results import read_comparison
 from detection.config.pipeline_config import read_pipeline_config, write_pipeline_config
 
@@ -76,9 +74,9 @@ def make_old_model(steps: int, work: Path) -> OldModel:
     detector = write_detector("old", folder, config, CHECKPOINT, CHECKPOINT_LABEL_MAP, {"steps": steps})
     made = folder / "made.json"
     if not made.is_file():
-        run = _upcycle_run(detector, work)
-        _upcycle(["convert", "--reverse", str(_output(run, "Trainer", "model")), "--out", str(prefix)], work)
-        examples = _output(run, "ExampleGen", "examples") / "Split-eval"
+        run = Path(run_summary(detector, work)["run_dir"])
+        upcycle(["convert", "--reverse", str(output_of(run, "Trainer", "model")), "--out", str(prefix)], work)
+        examples = output_of(run, "ExampleGen", "examples") / "Split-eval"
         made.write_text(json.dumps([str(file) for file in sorted(examples.glob("*.tfrecord*"))]))
     files = [Path(file) for file in json.loads(made.read_text())]
     return OldModel(config, prefix, folder / "label_map.pbtxt", files)
@@ -92,9 +90,9 @@ def fine_tune(old: OldModel, pictures: str, variant: str, seed: int, steps: int,
     config = write_inputs(folder, (*NEW, *OLD), PICTURES[pictures])
     settings = VARIANTS[variant] | {"seed": seed, "steps": steps}
     detector = write_detector(name, folder, config, old.checkpoint, old.label_map, settings, old.old_eval)
-    run = _upcycle_run(detector, work)
-    training = json.loads((_output(run, "Trainer", "model") / "training.json").read_text())
-    found = read_comparison(_output(run, "Evaluator", "evaluation"))
+    run = Path(run_summary(detector, work)["run_dir"])
+    training = json.loads((output_of(run, "Trainer", "model") / "training.json").read_text())
+    found = read_comparison(output_of(run, "Evaluator", "evaluation"))
     (kept,) = (one for one in found.old_classes if one.where == "old evaluation set")
     by_class = found.candidate.metrics.by_class
     new = [by_class[title].mAP_50 for title in NEW]
@@ -167,28 +165,3 @@ def write_detector(
     path = folder / f"{name}.yaml"
     path.write_text(yaml.safe_dump(detector, sort_keys=False))
     return path
-
-
-def _upcycle_run(detector: Path, work: Path) -> Path:
-    """The directory of a run that `upcycle run` made."""
-    output = _upcycle(["run", "--json", str(detector)], work)
-    return Path(json.loads(output[output.index("{") :])["run_dir"])
-
-
-def _upcycle(arguments: list[str], work: Path) -> str:
-    """What the command printed; RuntimeError with the end of its errors if it failed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pipelines.cli", *arguments],
-        cwd=ROOT,
-        env=os.environ | {"UPCYCLE_HOME": str(work / "home")},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        raise RuntimeError(f"upcycle {' '.join(arguments)}: {done.stderr[-2000:]}")
-    return done.stdout
-
-
-def _output(run: Path, node: str, name: str) -> Path:
-    """Where a node of a run wrote, or found in the cache, one of its outputs."""
-    return Path(json.loads((run / "nodes" / f"{node}.json").read_text())["outputs"][name])

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from components.checkpoint_converter.class_head import carry_rows
 from components.checkpoint_converter.report import TRAINING_STATE, Block, ClassHead, Variable
@@ -61,36 +60,25 @@ def restore(
             missing[name] = f"shape {value.shape} in the checkpoint, {tuple(variable.shape)} in the model"
             continue
         variable.assign(value)
-        entry = Variable(
-            name=name,
-            block=block_of(name),
-            state="fresh" if reason else "loaded",
-            reason=reason or "the checkpoint's value",
-            hash_before=value_hash(values[name]),
-            hash_after=value_hash(variable.numpy()),
-        )
-        (fresh if reason else loaded).append(entry)
+        (fresh if reason else loaded).append(_entry(name, values[name], variable, reason))
     if isinstance(values, TF1Variables) and values.state:
-        loaded += _carry_state(model.unread_variables(), values.state)
+        unread = model.unread_variables()
+        for name in sorted(unread.keys() & values.state.keys()):
+            unread[name].assign(values.state[name])
+            loaded.append(_entry(name, values.state[name], unread[name]))
     return Restored(tuple(loaded), tuple(fresh), missing)
 
 
-def _carry_state(unread: Mapping[str, tf.Variable], state: Mapping[str, np.ndarray]) -> list[Variable]:
-    """Assign what the checkpoint has of the moving averages' state."""
-    carried = []
-    for name in sorted(unread.keys() & state.keys()):
-        unread[name].assign(state[name])
-        carried.append(
-            Variable(
-                name=name,
-                block=block_of(name),
-                state="loaded",
-                reason="the checkpoint's value",
-                hash_before=value_hash(state[name]),
-                hash_after=value_hash(unread[name].numpy()),
-            )
-        )
-    return carried
+def _entry(name: str, before: np.ndarray, variable: Any, fresh_because: str = "") -> Variable:
+    """What the report says of a variable that has its value now; `before` is the checkpoint's."""
+    return Variable(
+        name=name,
+        block=block_of(name),
+        state="fresh" if fresh_because else "loaded",
+        reason=fresh_because or "the checkpoint's value",
+        hash_before=value_hash(before),
+        hash_after=value_hash(variable.numpy()),
+    )
 
 
 def value_hash(value: np.ndarray) -> str:

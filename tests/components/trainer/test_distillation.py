@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from components.checkpoint_converter.class_head import carry_rows
 from components.checkpoint_converter.class_rows import match_classes
-from components.checkpoint_converter.report import ClassHead, ConversionReport
+from components.checkpoint_converter.report import ClassHead
 from components.trainer.devices import select_devices
 from components.trainer.distillation import Distillation, build_distillation
 from components.trainer.job import TrainingJob
@@ -30,6 +30,7 @@ from detection.detector import Detector
 from detection.errors import BadInput
 from detection.tf1.names import tf1_name
 from detection.weights import write_weights
+from tests.components.trainer.inputs import write_class_head
 from tests.components.trainer.test_fit_two_stage import CONFIG as TWO_STAGE
 
 if TYPE_CHECKING:
@@ -60,22 +61,7 @@ def write_conversion(folder: Path, head: ClassHead, config: Any) -> None:
         variable.assign(old[name] if carried is None else carried)
     write_weights(teacher, folder / "saved_model" / "variables" / "variables")
     write_weights(student, folder / "checkpoint" / "ckpt-1")
-    report = ConversionReport(
-        source="model.ckpt",
-        kind="checkpoint",
-        architecture="ssd_mobilenet_v1",
-        num_classes_checkpoint=head.classes_before,
-        num_classes_model=head.classes_after,
-        class_head=head,
-        blocks=[],
-        variables_total=0,
-        variables_loaded=0,
-        variables=[],
-        notes=[],
-        proof=None,
-        seconds=0.0,
-    )
-    (folder / "report.json").write_text(report.model_dump_json())
+    write_class_head(folder, head)
 
 
 @pytest.fixture(scope="module")

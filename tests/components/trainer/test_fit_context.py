@@ -22,6 +22,7 @@ from detection.errors import BadInput
 from detection.tf1.names import tf1_name
 from detection.weights import read_weights, write_weights
 from tests.components.trainer.conftest import LABEL_MAP
+from tests.components.trainer.inputs import paths_in
 
 SMALL = "initializer { truncated_normal_initializer { stddev: 0.01 } }"
 CONFIG = f"""
@@ -83,19 +84,11 @@ def write_rectangles(path: Path, count: int, *, rows: int = 5) -> None:
 
 def written(root: Path, *, rows: int = 5) -> TrainingPaths:
     """The inputs of a training, less its weights."""
-    files = [root / "train.tfrecord", root / "eval.tfrecord"]
-    for file, count in zip(files, (8, 3), strict=True):
+    paths = paths_in(root)
+    for file, count in zip([*paths.train_files, *paths.eval_files], (8, 3), strict=True):
         write_rectangles(file, count, rows=rows)
-    (root / "label_map.pbtxt").write_text(LABEL_MAP)
-    return TrainingPaths(
-        converted=root / "converted",
-        train_files=files[:1],
-        eval_files=files[1:],
-        label_map=root / "label_map.pbtxt",
-        out=root / "out",
-        work=root / "work",
-        logs=root / "logs",
-    )
+    paths.label_map.write_text(LABEL_MAP)
+    return paths
 
 
 def test_without_any_context_it_is_not_trained(tmp_path: Path) -> None:

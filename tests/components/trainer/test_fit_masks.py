@@ -19,6 +19,7 @@ from detection.detector import Detector
 from detection.tf1.names import tf1_name
 from detection.weights import read_weights, write_weights
 from tests.components.trainer.conftest import LABEL_MAP
+from tests.components.trainer.inputs import paths_in
 
 # Small values leave a proposal where its anchor is: some of the anchors are on every disc.
 SMALL = "initializer { truncated_normal_initializer { stddev: 0.001 } }"
@@ -86,19 +87,11 @@ def write_discs(path: Path, count: int, *, masks: bool) -> None:
 
 def written(root: Path, *, masks: bool) -> TrainingPaths:
     """The inputs of a training on discs, less its weights."""
-    files = [root / "train.tfrecord", root / "eval.tfrecord"]
-    for file, count in zip(files, (8, 3), strict=True):
+    paths = paths_in(root)
+    for file, count in zip([*paths.train_files, *paths.eval_files], (8, 3), strict=True):
         write_discs(file, count, masks=masks)
-    (root / "label_map.pbtxt").write_text(LABEL_MAP)
-    return TrainingPaths(
-        converted=root / "converted",
-        train_files=files[:1],
-        eval_files=files[1:],
-        label_map=root / "label_map.pbtxt",
-        out=root / "out",
-        work=root / "work",
-        logs=root / "logs",
-    )
+    paths.label_map.write_text(LABEL_MAP)
+    return paths
 
 
 @pytest.mark.parametrize("masks", [True, False])

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from components.checkpoint_converter.report import ClassHead, ClassRow, ConversionReport
+from components.checkpoint_converter.report import ClassHead, ClassRow
 from components.trainer.options import TrainOptions
 from components.trainer.unseen import note_unseen_classes
+from tests.components.trainer.inputs import write_class_head
 
 if TYPE_CHECKING:
     from conftest import Training
@@ -24,23 +25,9 @@ def write_report(converted: Path) -> None:
         ClassRow(id=number, name=name, source_id=None if name == "new" else number)
         for number, name in enumerate(NAMES, 1)
     ]
-    head = ClassHead(how="name", classes_before=7, classes_after=8, rows=rows, left_behind=[])
-    report = ConversionReport(
-        source="model.ckpt",
-        kind="checkpoint",
-        architecture="ssd_mobilenet_v1",
-        num_classes_checkpoint=7,
-        num_classes_model=8,
-        class_head=head,
-        blocks=[],
-        variables_total=0,
-        variables_loaded=0,
-        variables=[],
-        notes=[],
-        proof=None,
-        seconds=1.0,
+    write_class_head(
+        converted, ClassHead(how="name", classes_before=7, classes_after=8, rows=rows, left_behind=[])
     )
-    (converted / "report.json").write_text(report.model_dump_json())
 
 
 @pytest.mark.parametrize(
