@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Iterator
 
@@ -59,16 +60,16 @@ class MemoryFiles(FileSystem):
         return FileMetadata(path, len(FILES[path]), CHANGED[path])
 
     def mkdirs(self, path: str) -> None:
-        raise NotImplementedError
+        raise OSError(errno.EROFS, "this bucket is only read")
 
     def create(self, path, mime_type="", compression_type=CompressionTypes.AUTO):  # type: ignore[no-untyped-def]
-        raise NotImplementedError
+        raise OSError(errno.EROFS, "this bucket is only read")
 
     def copy(self, source_file_names: list[str], destination_file_names: list[str]) -> None:
-        raise NotImplementedError
+        raise OSError(errno.EROFS, "this bucket is only read")
 
     def rename(self, source_file_names: list[str], destination_file_names: list[str]) -> None:
-        raise NotImplementedError
+        raise OSError(errno.EROFS, "this bucket is only read")
 
     def delete(self, paths: list[str]) -> None:
-        raise NotImplementedError
+        raise OSError(errno.EROFS, "this bucket is only read")
