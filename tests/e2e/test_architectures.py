@@ -1,4 +1,4 @@
-"""Whole runs of detectors that are no SSD: killed while they train, resumed, evaluated and published."""
+"""Whole runs of detectors beyond the native SSD: killed while training, resumed, evaluated, published."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 STEPS = 12
 MASK_RCNN = "mask_rcnn_inception_v2"
 CONTEXT_RCNN = "context_rcnn_inception_v2"
+SPAGHETTINET = "ssd_spaghettinet_s"
 # all but the last by the OD API's own code
-ARCHITECTURES = ("rfcn_resnet101", MASK_RCNN, CONTEXT_RCNN, "faster_rcnn_inception_v2")
+ARCHITECTURES = ("rfcn_resnet101", MASK_RCNN, CONTEXT_RCNN, SPAGHETTINET, "faster_rcnn_inception_v2")
 MODELS = ALL_CONFIGS | {CONTEXT_RCNN: faster_rcnn("faster_rcnn_inception_v2", rpn=CONTEXT)}
 TRAINING = """
 train_config {

@@ -86,12 +86,15 @@ SHIM_CONFIGS = {
         ssd_anchors(options="reduce_boxes_in_lowest_layer: false"),
         loss=FOCAL,
     ),
-    "ssd_spaghettinet_s": ssd(
-        "ssd_spaghettinet",
-        'spaghettinet_arch_name: "spaghettinet_edgetpu_s"',
-        CONVOLUTIONAL,
-        ssd_anchors(num_layers=5),
-    ),
+    **{
+        f"ssd_spaghettinet_{size}": ssd(
+            "ssd_spaghettinet",
+            f'spaghettinet_arch_name: "spaghettinet_edgetpu_{size}"',
+            CONVOLUTIONAL,
+            ssd_anchors(num_layers=5),
+        )
+        for size in ("s", "m", "l")
+    },
     # what a native model lacks in one option only
     "ssd_mobilenet_v2_kept_ratio": ssd("ssd_mobilenet_v2", SMALL, CONVOLUTIONAL).replace(
         "fixed_shape_resizer { height: 160 width: 160 }", _KEPT_RATIO
