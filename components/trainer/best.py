@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from components.trainer.damaged import why_unreadable
 from components.trainer.files import keep_checkpoints, whole_checkpoint
 from components.trainer.options import BestBy
 
@@ -47,6 +48,10 @@ class BestWeights:
         self._directory.mkdir(parents=True, exist_ok=True)
         with whole_checkpoint(self._prefix(step)):
             self._checkpoint.write(str(self._prefix(step)))
+
+    def damage(self, step: int) -> str | None:
+        """Why the values of `step` can't be read; None if they can."""
+        return why_unreadable(self._prefix(step))
 
     def load(self, step: int) -> None:
         """Gives the variables their values of `step`."""

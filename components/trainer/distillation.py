@@ -13,7 +13,7 @@ from typing import TypeAlias
 import tensorflow as tf
 from google.protobuf.message import Message
 
-from components.checkpoint_converter.report import ClassHead, ConversionReport
+from components.checkpoint_converter.report import ClassHead
 from components.trainer.job import TrainingJob
 from components.trainer.responses import Responses, distance
 from detection.builder import build_detector
@@ -161,11 +161,17 @@ def build_distillation(job: TrainingJob, student: Detector) -> Distillation | No
     weight = job.options.keep_old_classes
     if weight is None:
         return None
-    report = ConversionReport.model_validate_json((job.paths.converted / "report.json").read_text())
-    kept = [row for row in report.class_head.rows if row.source_id is not None]
+    if job.conversion is None:
+        raise BadInput(
+            "there is no report of the conversion, which says what classes the TF1 model has",
+            str(job.paths.converted / "report.json"),
+            f"convert the model with `upcycle convert`, or leave {_WHERE} out",
+        )
+    head = job.conversion.class_head
+    kept = [row for row in head.rows if row.source_id is not None]
     if not kept:
-        raise _nothing_kept(report.class_head)
-    teacher = build_detector(job.config.model, num_classes=report.class_head.classes_before)
+        raise _nothing_kept(head)
+    teacher = build_detector(job.config.model, num_classes=head.classes_before)
     # The proved model, of which the conversion writes no other checkpoint.
     read_weights(teacher, job.paths.converted / "saved_model" / "variables" / "variables")
     teacher.freeze_batch_norm = True

@@ -7,6 +7,12 @@ import signal
 import threading
 from types import FrameType
 
+from detection.errors import Failed
+
+
+class AskedToEnd(Failed):
+    """The training ended because the process was asked to."""
+
 
 class EndRequest:
     """Within `with request:` SIGTERM no longer kills, it sets `asked`; once or more often is the same."""

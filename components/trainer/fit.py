@@ -35,7 +35,7 @@ from components.trainer.state import TrainingState, exclusive
 from components.trainer.trainable import DetectorTrainer
 from components.trainer.unseen import note_unseen_classes
 from components.trainer.validation import Validation
-from components.trainer.workers import lost_machines_named
+from components.trainer.workers import ending_together
 from detection.builder import build_detector
 from detection.config.label_map import read_label_map
 from detection.detector import Detector
@@ -63,7 +63,7 @@ def train(
       Failed: SIGTERM, the disk is full, `paths.work` is in use, or a machine of the training is gone.
     """
     devices = select_devices(options)  # first: reading data settles which devices TensorFlow has
-    with deterministic_if_asked(options), lost_machines_named(devices.workers):
+    with deterministic_if_asked(options), ending_together(devices.workers):
         job = make_job(config, paths, options, export or ExportOptions(), triggered, devices.share)
         print(f"training on {devices.description}", flush=True)
         note_unseen_classes(job)
@@ -71,13 +71,16 @@ def train(
         with exclusive(paths.work), shortages_named(config, job.batch_size, places):
             if devices.workers:
                 invite(devices.workers, job)
-            done = halving_batches(job, devices, lambda job: _train(choose_settings(job, devices), devices))
+            end = EndRequest()  # one for all tries, so that none forgets that an earlier one was asked
+            done = halving_batches(
+                job, devices, lambda job: _train(choose_settings(job, devices), devices, end)
+            )
             if devices.workers:
                 devices.workers.part()
             return done
 
 
-def _train(choice: Choice, devices: Devices) -> TrainingResult:
+def _train(choice: Choice, devices: Devices, end: EndRequest) -> TrainingResult:
     job, started = choice.job, time.monotonic()
     keras.utils.set_random_seed(job.options.seed)
     with devices.scope():
@@ -98,7 +101,7 @@ def _train(choice: Choice, devices: Devices) -> TrainingResult:
         print(f"resuming at step {resumed_from}/{job.steps}", flush=True)
     if devices.workers:
         devices.workers.begin_alike(variables_of(trainer))
-    images_per_second = _fit(job, trainer, state, devices)
+    images_per_second = _fit(job, trainer, state, devices, end)
     remove_half_written(job.paths.out)  # by an export that was killed
     weights: Weights = "averages" if trainer.averages else "values"
     write_other_step(job, state, weights, lambda: _as_exported(job, trainer.detector, devices))
@@ -145,7 +148,9 @@ def _as_exported(job: TrainingJob, trained: Detector, devices: Devices) -> Detec
     return detector
 
 
-def _fit(job: TrainingJob, trainer: DetectorTrainer, state: TrainingState, devices: Devices) -> float:
+def _fit(
+    job: TrainingJob, trainer: DetectorTrainer, state: TrainingState, devices: Devices, end: EndRequest
+) -> float:
     """Does the steps that are left; returns the images trained a second."""
     options, detector = job.options, trainer.detector
     label_map = read_label_map(job.paths.label_map)
@@ -154,7 +159,7 @@ def _fit(job: TrainingJob, trainer: DetectorTrainer, state: TrainingState, devic
         validation = Validation(trainer, job.validation_batches(detector), label_map, shown=PICTURES)
     pace = Pace(job.batch_size, job.steps, options.eval_every_steps if validation else None)
     with (
-        EndRequest() as end,
+        end,
         Board(job.paths.logs, detector, label_map) as board,
         ProgressLines(pace, job.batch_size, job.steps, state.step) as lines,
     ):

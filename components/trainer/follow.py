@@ -2,7 +2,7 @@
 
 TF_CONFIG says which machines there are and which one this is. The files of the training must be here at the
 same paths. Nothing is written. Exit codes: 0 when the training and its export are done, 78 for bad input,
-1 when the training ended in any other way: start it again, and it waits for the next attempt.
+here or where the training runs, else 1. Start it again, and it waits for the next attempt.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from pydantic import BaseModel
 
 from components.trainer.determinism import deterministic_if_asked
 from components.trainer.devices import Devices, select_devices
-from components.trainer.end_request import EndRequest
+from components.trainer.end_request import AskedToEnd, EndRequest
 from components.trainer.job import TrainingJob, TrainingPaths, make_job
 from components.trainer.options import ExportOptions, TrainOptions
 from components.trainer.setup import build_trainer
 from components.trainer.shared_trainer import Agreement, variables_of
 from components.trainer.shortages import shortages_named
 from components.trainer.stages import build_stages
-from components.trainer.workers import Workers, lost_machines_named
+from components.trainer.workers import Workers, ending_together
 from detection.config.pipeline_config import format_pipeline_config, parse_pipeline_config
-from detection.errors import BadInput, Failed, UpcycleError
+from detection.errors import BadInput, UpcycleError
 
 _INVITATION = "training/invitation"
 _NOWHERE = Path(os.devnull)
@@ -65,13 +65,14 @@ def follow() -> None:
     """Computes this machine's part of one training, to its end.
 
     Raises:
-      BadInput: TF_CONFIG, this machine or its files don't fit the training.
+      BadInput: TF_CONFIG, this machine or its files don't fit the training; or another machine ended for such
+        a reason, such as a loss that is no number.
       Failed: the training ended before it was done.
     """
     devices = select_devices(TrainOptions(), follows=True)
     workers = devices.workers
     assert workers is not None  # else select_devices would have raised
-    with lost_machines_named(workers):
+    with ending_together(workers):
         workers.wait_for_all()
         invitation = Invitation.model_validate_json(workers.hear(_INVITATION))
         with deterministic_if_asked(invitation.options):
@@ -137,9 +138,9 @@ class _Stop(keras.callbacks.Callback):
         self._end = end
 
     def on_train_batch_end(self, batch: int, logs: dict[str, tf.Tensor] | None = None) -> None:
-        """Raises Failed if so."""
+        """Raises AskedToEnd if so."""
         if self._end.asked:
-            raise Failed(
+            raise AskedToEnd(
                 "the training was asked to end, and the first machine saves its last step",
                 "SIGTERM",
                 "start all machines again: the training goes on from there",

@@ -166,7 +166,7 @@ def _optimizer(job: TrainingJob, trainer: DetectorTrainer, sources: _Sources) ->
 def _rate_factors(job: TrainingJob, trainer: DetectorTrainer, sources: _Sources) -> dict[str, Setting]:
     """The part of the rate by block, in one number or, where it has several, for fresh, restored and held."""
     detector, options = trainer.detector, job.options
-    known = what_was_restored(job.paths.converted, job.train_objects)
+    known = what_was_restored(job.conversion, job.train_objects)
     rates = variable_rates(detector, trainer.trained, options, known)
     settings = {}
     for block, variables in blocks_of(detector, trainer.trained).items():

@@ -11,6 +11,8 @@ from pathlib import Path
 import tensorflow as tf
 from google.protobuf.message import Message
 
+from components.checkpoint_converter.report import ConversionReport
+from components.trainer.conversion import read_conversion
 from components.trainer.dataset import (
     MAX_BOXES,
     NamedBatch,
@@ -78,6 +80,7 @@ class TrainingJob:
       augmentations: of the config, unless `options` turn them off.
       triggered: names of the options that the run's trigger set.
       share: what of each training batch this machine reads, where several share a training.
+      conversion: the report of the conversion, if the model comes from one.
     """
 
     config: Message
@@ -95,6 +98,7 @@ class TrainingJob:
     augmentations: Augmentations
     triggered: frozenset[str] = frozenset()
     share: Share = WHOLE
+    conversion: ConversionReport | None = None
 
     def training_batches(self, detector: Detector, start_step: int = 0) -> tf.data.Dataset:
         """The batches, or this machine's share of them, that follow `start_step` steps, without end.
@@ -229,4 +233,5 @@ def make_job(
         augmentations=build_augmentations(augmentations),
         triggered=frozenset(triggered),
         share=share,
+        conversion=read_conversion(paths.converted),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 import keras
@@ -10,7 +9,6 @@ import tensorflow as tf
 from google.protobuf import text_format
 from pydantic import BaseModel
 
-from components.checkpoint_converter.report import ConversionReport
 from components.trainer.job import TrainingJob
 from detection.config.architectures import architecture_of
 from detection.config.label_map import read_label_map
@@ -54,7 +52,7 @@ class ModelMetadata(BaseModel):
 def describe_model(job: TrainingJob, step: int, weights: Weights) -> ModelMetadata:
     """The metadata of the model that `job` has trained for `step` steps."""
     model = job.config.model
-    conversion = read_conversion(job.paths.converted)
+    conversion = job.conversion
     proof = conversion.proof if conversion else None
     resizer = getattr(model, model.WhichOneof("model")).image_resizer
     return ModelMetadata(
@@ -71,11 +69,3 @@ def describe_model(job: TrainingJob, step: int, weights: Weights) -> ModelMetada
         proof=ProofFigures.model_validate(proof.model_dump()) if proof else None,
         software={"tensorflow": tf.__version__, "keras": keras.__version__},
     )
-
-
-def read_conversion(converted: Path) -> ConversionReport | None:
-    """The report of the conversion; None where the training begins at a checkpoint without one."""
-    report = converted / "report.json"
-    if not report.is_file():
-        return None
-    return ConversionReport.model_validate_json(report.read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from components.trainer.dataset import Groundtruth, NamedBatch
 from components.trainer.state import TrainingState
-from components.trainer.trainable import DetectorTrainer
+from components.trainer.trainable import Batch, DetectorTrainer, Part
 from detection.config.text_files import write_text
 from detection.errors import BadInput, Failed, UpcycleError
 
@@ -24,6 +24,7 @@ _NAMES_SHOWN = 3
 _NAMES_WRITTEN = 20
 
 Logs = dict[str, tf.Tensor]
+Gradients = tuple[dict[str, tf.Tensor], list[tf.Tensor | None]]
 
 
 class NonFiniteStop(keras.callbacks.Callback):
@@ -57,7 +58,10 @@ class NonFiniteStop(keras.callbacks.Callback):
         step = self._state.step + 1
         values = {name: float(value) for name, value in logs.items()}
         named = self._read_batch(self._state.step)
-        found = examine(self.model, named)
+        try:
+            found = examine(self.model, named)
+        except (MemoryError, tf.errors.OpError) as error:  # which would hide why the training ends
+            found = Examination(failed=(str(error).splitlines() or [type(error).__name__])[0])
         write_text(json.dumps(_report(step, values, named, found), indent=2), self._dump)
         raise _error(step, values, named, found, self._dump)
 
@@ -69,17 +73,21 @@ class Examination:
     `first_layer` is None where every layer's output is finite. `image_losses` has each image's loss on its
     own, `suspects` the images whose loss or gradient alone is not finite, `bad_inputs` those of them with
     pixels that are no numbers, or a box that is none, lies outside the image, or has no area. `again` says
-    whether the loss or the gradient is not finite this time either.
+    whether the loss or the gradient is not finite this time either. `has_layers` is false for the Object
+    Detection API's own graphs, which have none to look at. `failed` says why there was no second look, which
+    needs more memory than a compiled step; the others are empty then.
     """
 
-    weights: list[str]
-    first_layer: str | None
-    losses: list[str]
-    gradients: list[str]
-    image_losses: list[float]
-    suspects: list[int]
-    bad_inputs: list[int]
-    again: bool
+    weights: list[str] = field(default_factory=list)
+    first_layer: str | None = None
+    losses: list[str] = field(default_factory=list)
+    gradients: list[str] = field(default_factory=list)
+    image_losses: list[float] = field(default_factory=list)
+    suspects: list[int] = field(default_factory=list)
+    bad_inputs: list[int] = field(default_factory=list)
+    again: bool = True
+    has_layers: bool = True
+    failed: str = ""
 
 
 def examine(trainer: DetectorTrainer, batch: NamedBatch) -> Examination:
@@ -90,16 +98,12 @@ def examine(trainer: DetectorTrainer, batch: NamedBatch) -> Examination:
     tf.config.run_functions_eagerly(True)
     try:
         with _first_non_finite_output() as layers:
-            losses, gradients = trainer.compute_gradients(batch.images, batch.groundtruth)
-        single = [trainer.compute_gradients(*_one(batch, index)) for index in range(len(batch.source_ids))]
+            losses, gradients = _compute_in_parts(trainer, batch)
+        single = [_loss_and_norm(trainer, batch, index) for index in range(len(batch.source_ids))]
     finally:
         tf.config.run_functions_eagerly(False)
     norm = tf.linalg.global_norm(gradients)
-    suspects = [
-        index
-        for index, (own_losses, own_gradients) in enumerate(single)
-        if not (_finite(own_losses["loss"]) and _finite(tf.linalg.global_norm(own_gradients)))
-    ]
+    suspects = [index for index, values in enumerate(single) if not all(map(math.isfinite, values))]
     return Examination(
         weights=[_short(variable.path) for variable in weights if not _finite(variable.value)],
         first_layer=_short(layers[0]) if layers else None,
@@ -109,11 +113,36 @@ def examine(trainer: DetectorTrainer, batch: NamedBatch) -> Examination:
             for variable, gradient in zip(trainer.trained, gradients, strict=True)
             if gradient is not None and not _finite(tf.convert_to_tensor(gradient))
         ],
-        image_losses=[float(own_losses["loss"]) for own_losses, _ in single],
+        image_losses=[loss for loss, _ in single],
         suspects=suspects,
-        bad_inputs=[index for index in suspects if not _usable(*_one(batch, index))],
+        bad_inputs=[index for index in suspects if not _usable(*_rows(batch, slice(index, index + 1)))],
         again=not (_finite(losses["loss"]) and _finite(norm)),
+        has_layers=not detector.no_native_model,
     )
+
+
+def _compute_in_parts(trainer: DetectorTrainer, batch: NamedBatch) -> Gradients:
+    """As compute_gradients, in the parts that the step has: the batch may not fit in memory at once."""
+    count = trainer.parts * trainer.distribute_strategy.num_replicas_in_sync
+    if count == 1:
+        return trainer.compute_gradients(batch.images, batch.groundtruth)
+    size = len(batch.source_ids) // count
+    parts = [_rows(batch, slice(start, start + size)) for start in range(0, count * size, size)]
+    divisor = tf.add_n([trainer.detector.loss_divisor(groundtruth) for _, groundtruth in parts])
+    losses, gradients = trainer.compute_gradients(*parts[0], Part(divisor, count))
+    for part in parts[1:]:
+        more, steeper = trainer.compute_gradients(*part, Part(divisor, count))
+        losses = {name: value + more[name] for name, value in losses.items()}
+        gradients = [
+            value if value is None else value + own for value, own in zip(gradients, steeper, strict=True)
+        ]
+    return losses, gradients
+
+
+def _loss_and_norm(trainer: DetectorTrainer, batch: NamedBatch, index: int) -> tuple[float, float]:
+    """Of one image alone; its gradients go at once, since those of a whole batch would fill the memory."""
+    losses, gradients = trainer.compute_gradients(*_rows(batch, slice(index, index + 1)))
+    return float(losses["loss"]), float(tf.linalg.global_norm(gradients))
 
 
 @contextmanager
@@ -135,8 +164,7 @@ def _first_non_finite_output() -> Iterator[list[str]]:
         keras.layers.Layer.__call__ = original
 
 
-def _one(batch: NamedBatch, index: int) -> tuple[tf.Tensor, Groundtruth]:
-    part = slice(index, index + 1)
+def _rows(batch: NamedBatch, part: slice) -> Batch:
     return batch.images[part], {name: value[part] for name, value in batch.groundtruth.items()}
 
 
@@ -162,8 +190,8 @@ def _report(step: int, values: dict[str, float], batch: NamedBatch, found: Exami
         images.append(
             {
                 "source_id": source_id,
-                "loss": _number(found.image_losses[index]),
-                "finite": index not in found.suspects,
+                "loss": None if found.failed else _number(found.image_losses[index]),
+                "finite": None if found.failed else index not in found.suspects,
                 "boxes": [[_number(side) for side in box] for box in boxes],
                 "classes": batch.groundtruth["classes"][index][there].numpy().tolist(),
             }
@@ -194,7 +222,10 @@ def _error(
     if found.first_layer:
         what += f", first in layer {found.first_layer}"
     elif found.gradients:
-        what += f", with every layer's output finite; first in the gradient of {found.gradients[0]}"
+        what += ", with every layer's output finite" if found.has_layers else ""
+        what += f"; first in the gradient of {found.gradients[0]}"
+    elif found.failed:
+        what += f"; a second look at the batch failed: {found.failed}"
     guilty = found.suspects or range(len(batch.source_ids))
     names = [batch.source_ids[index] for index in guilty]
     where = ", ".join(names[:_NAMES_SHOWN])

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from components.settings import Section
 
-Block = Literal["backbone", "feature_maps", "fpn", "rpn", "box_head", "class_head", "masks"]
+Block = Literal["backbone", "feature_maps", "fpn", "rpn", "attention", "box_head", "class_head", "masks"]
 BestBy = Literal["loss", "mAP", "mAP_50", "mAP_75"]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
 
@@ -50,17 +49,15 @@ class Restored:
     shown: frozenset[int] = frozenset()
 
 
-def what_was_restored(converted: Path, objects: Mapping[int, int]) -> Restored:
+def what_was_restored(conversion: ConversionReport | None, objects: Mapping[int, int]) -> Restored:
     """What the conversion's report says; nothing is fresh without a report.
 
     Args:
-      converted: directory of the conversion.
+      conversion: its report, if there is one.
       objects: how many the training data has, by class id.
     """
-    report = converted / "report.json"
-    if not report.is_file():
+    if conversion is None:
         return Restored()
-    conversion = ConversionReport.model_validate_json(report.read_text(encoding="utf-8"))
     return Restored(
         frozenset(variable.name for variable in conversion.of_state("fresh")),
         conversion.class_head,

@@ -7,9 +7,8 @@ import time
 import keras
 import tensorflow as tf
 
-from components.trainer.end_request import EndRequest
+from components.trainer.end_request import AskedToEnd, EndRequest
 from components.trainer.state import TrainingState
-from detection.errors import Failed
 
 Logs = dict[str, tf.Tensor]
 
@@ -47,7 +46,7 @@ class Saver(keras.callbacks.Callback):
         """Saves if it is time.
 
         Raises:
-          Failed: the process was asked to end; the state is saved.
+          AskedToEnd: by SIGTERM; the state is saved.
         """
         step = self._state.step
         last = step == self._total_steps or self.model.stop_training
@@ -58,9 +57,9 @@ class Saver(keras.callbacks.Callback):
         self.stop_if_asked()
 
     def stop_if_asked(self) -> None:
-        """Raises Failed if the process was asked to end; the last checkpoint must be of this step."""
+        """Raises AskedToEnd if the process was asked to end; the last checkpoint must be of this step."""
         if self._end.asked:
-            raise Failed(
+            raise AskedToEnd(
                 f"the training was asked to end and saved step {self._state.step} of {self._total_steps}",
                 "SIGTERM",
                 "retry: the training goes on from there",

@@ -61,7 +61,7 @@ def build_trainer(job: TrainingJob, devices: Devices) -> DetectorTrainer:
         list(train_config.update_trainable_variables),
     )
     schedule = build_schedule(train_config.optimizer, options, job.steps)
-    known = what_was_restored(job.paths.converted, job.train_objects)
+    known = what_was_restored(job.conversion, job.train_objects)
     rates = variable_rates(detector, trained, options, known)
     optimizer = build_optimizer(train_config.optimizer, options, schedule, rates)
     optimizer.build(trained)

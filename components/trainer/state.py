@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from components.trainer.averages import MovingAverages
 from components.trainer.best import BestWeights, best_step
+from components.trainer.damaged import drop_damaged
 from components.trainer.files import keep_checkpoints, whole_checkpoint
 from components.trainer.options import BestBy
 from detection.config.text_files import write_text
@@ -69,7 +70,10 @@ class TrainingState:
         self._best_by = best_by
         self._best = BestWeights(directory / "best", model.variables)
         self._best_of_checkpoint: int | None = None
+        self._lost: int | None = None  # a best step whose weights can't be read
         self._open(identity)
+        for name, why in drop_damaged(self._checkpoints):
+            print(f"the checkpoint {name} can't be read and is left out: {why}", flush=True)
         checkpoint = tf.train.Checkpoint(
             model=[variable.value for variable in model.variables],
             optimizer=[variable.value for variable in optimizer.variables],
@@ -97,6 +101,7 @@ class TrainingState:
         self._restore_last()
         record = json.loads(self._record_file(self.step).read_text())
         self.history, self.unreported = record["history"], record["unreported"]
+        self._note_lost()
         self._checkpoint_written()
         return self.step
 
@@ -133,17 +138,25 @@ class TrainingState:
     def load_best(self) -> int | None:
         """Gives the model, for good, the best validation's weights as they are exported; returns its step.
 
-        None, and nothing is changed, if no validation gave a number.
+        None, and nothing is changed, if no validation gave a number, or its weights are lost.
         """
         best = best_step(self.history, self._best_by)
-        if best is not None:
-            self._best.load(best)
+        if best is None or best == self._lost:
+            return None
+        self._best.load(best)
         return best
 
     def load_exported(self) -> int:
         """load_best where the best is to be kept and there is one, else load_last; returns the step."""
         best = self.load_best() if self._keep == "best" else None
         return self.load_last() if best is None else best
+
+    def _note_lost(self) -> None:
+        best = best_step(self.history, self._best_by)
+        damage = None if best is None else self._best.damage(best)
+        if damage:
+            self._lost = best
+            print(f"the weights of the best validation, at step {best}, are lost: {damage}", flush=True)
 
     def _restore_last(self) -> None:
         self._manager.checkpoint.restore(self._manager.latest_checkpoint).assert_consumed()

@@ -10,7 +10,7 @@ _NAMED = 5
 
 def note_unseen_classes(job: TrainingJob) -> None:
     """Prints the classes that the TF1 model knew and no training image shows, if nothing keeps them."""
-    known = what_was_restored(job.paths.converted, job.train_objects)
+    known = what_was_restored(job.conversion, job.train_objects)
     if known.head is None or job.options.keep_old_classes:
         return
     unseen = [row.name for row in known.head.rows if row.source_id is not None and row.id not in known.shown]

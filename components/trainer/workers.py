@@ -1,7 +1,8 @@
 """What the machines of one training do together: meet, begin alike, agree after each step, part.
 
 TensorFlow's coordination service, which the first machine serves, carries the messages, and notices within
-half a minute that a machine is gone; every operation over machines then fails on all of them.
+half a minute that a machine is gone; every operation over machines then fails on all of them. A machine that
+ends for a reason of its own tells it to the others through the same service, and they fail at once.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import keras
 import tensorflow as tf
@@ -20,7 +21,9 @@ from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
 from tensorflow.python.eager import context  # MultiWorkerMirroredStrategy is set up through it alone
 
 from components.trainer.cluster import VARIABLE, Cluster
+from components.trainer.end_request import AskedToEnd
 from components.trainer.meeting import meet
+from components.trainer.reasons import as_error, pack, reason_of, unpack
 from detection.errors import BadInput, Failed
 
 _JOIN_SECONDS = 180  # from the moment when all are there
@@ -48,7 +51,7 @@ class Workers:
         _configure(cluster)
         with _joining():
             self.strategy = tf.distribute.MultiWorkerMirroredStrategy()
-        with lost_machines_named(self):
+        with ending_together(self):
             self._compare_devices()
         self._agree = tf.function(
             self._summed, input_signature=[tf.TensorSpec([None], tf.int32)], autograph=False
@@ -70,6 +73,12 @@ class Workers:
           tf.errors.OpError: it does not, or a machine is gone.
         """
         return context.context().get_config_key_value(name, _HEAR_SECONDS * 1000)
+
+    def say_why(self, error: BaseException) -> None:
+        """Ends what the other machines do with this one, which `error` ends, and tells them the reason."""
+        address = self.cluster.addresses[self.cluster.rank]
+        with suppress(tf.errors.OpError):  # it is no longer among them
+            context.context().report_error_to_cluster(tf.errors.ABORTED, pack(reason_of(error, address)))
 
     def wait_for_all(self) -> None:
         """Until all machines have called this; the only wait that may be long and ends if one is gone."""
@@ -139,28 +148,45 @@ class Workers:
 
 
 @contextmanager
-def lost_machines_named(workers: Workers | None) -> Iterator[None]:
-    """Turns TensorFlow's errors about a machine that is gone into one that can be acted on.
+def ending_together(workers: Workers | None) -> Iterator[None]:
+    """Tells all machines of `workers` why this one ends, and says why another one did.
 
     Raises:
-      Failed: a machine of `workers` has ended, or can't be reached.
+      BadInput, Failed: another machine has ended, or can't be reached; with the exit code that it has ended
+        with, if it said why.
     """
     try:
         yield
+    except AskedToEnd as error:
+        if workers and workers.cluster.first:  # which has saved; the others have agreed, and let it save
+            workers.say_why(error)
+        raise
     except tf.errors.OpError as error:
         text = str(error)
-        if workers is None or not (isinstance(error, _GONE_ERRORS) or _GONE_TEXT.search(text)):
+        if workers is None:
             raise
-        raise Failed(
-            f"{_who(workers.cluster, text)} has ended or can't be reached",
-            VARIABLE,
-            "its log says why; start all machines again: the training goes on from its last checkpoint",
-        ) from error
+        reason = unpack(text)
+        if reason:
+            raise as_error(reason) from error
+        if isinstance(error, _GONE_ERRORS) or _GONE_TEXT.search(text):
+            raise Failed(
+                f"{_who(workers.cluster, text)} has ended or can't be reached",
+                VARIABLE,
+                "its log says why; start all machines again: the training goes on from its last checkpoint",
+            ) from error
+        workers.say_why(error)
+        raise
+    except BaseException as error:
+        if workers:
+            workers.say_why(error)
+        raise
 
 
 def _who(cluster: Cluster, text: str) -> str:
     others = set(cluster.addresses) - {cluster.addresses[cluster.rank]}
-    named = {cluster.address_of(job, int(index)) for job, index in _TASK.findall(text)} & others
+    # machines after the first "remote target" have only passed the error on
+    innermost = "".join(text.split("remote target", 2)[:2])
+    named = {cluster.address_of(job, int(index)) for job, index in _TASK.findall(innermost)} & others
     return ", ".join(sorted(named or others))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -249,16 +248,21 @@ def test_a_killed_training_goes_on_and_leaves_no_teacher_behind(
 def test_nothing_to_hold_on_to_is_bad_input(
     retraining: Training, student: Detector, tmp_path: Path, head: ClassHead, words: str
 ) -> None:
-    report = json.loads((retraining.root / "converted" / "report.json").read_text())
-    (tmp_path / "converted").mkdir()
-    (tmp_path / "converted" / "report.json").write_text(
-        json.dumps(report | {"class_head": head.model_dump()})
-    )
     job = retraining.job(tmp_path, TrainOptions(keep_old_classes=1.0))
-    job = replace(job, paths=replace(job.paths, converted=tmp_path / "converted"))
+    assert job.conversion is not None
+    job = replace(job, conversion=job.conversion.model_copy(update={"class_head": head}))
     with pytest.raises(BadInput, match=words) as error:
         build_distillation(job, student)
     assert error.value.where == "train.keep_old_classes"
+
+
+def test_a_model_without_a_report_has_no_old_classes(
+    training: Training, student: Detector, tmp_path: Path
+) -> None:
+    job = training.job(tmp_path, TrainOptions(keep_old_classes=1.0))
+    with pytest.raises(BadInput, match="no report of the conversion") as error:
+        build_distillation(job, student)
+    assert error.value.where == str(training.root / "converted" / "report.json")
 
 
 def test_scores_that_are_no_probabilities_are_bad_input(

@@ -22,6 +22,14 @@ def test_sigterm_asks_once_or_more(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().err == "SIGTERM: saving after this step\n"
 
 
+def test_a_request_outlives_its_block_for_another_one() -> None:
+    end = EndRequest()
+    with end:
+        os.kill(os.getpid(), signal.SIGTERM)
+    with end:
+        assert end.asked
+
+
 def test_another_thread_has_no_handler() -> None:
     found = []
 

@@ -107,30 +107,42 @@ def machine(addresses: list[str], rank: int, *command: str) -> Iterator[Machine]
 
 
 @contextmanager
+def several_machines(
+    count: int, root: Path, out: Path, options: TrainOptions = OPTIONS, pause_at: int = 0
+) -> Iterator[list[Machine]]:
+    """The first machine and those that follow it, with free ports."""
+    with ExitStack() as ports:
+        taken = [ports.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        addresses = [f"127.0.0.1:{port.getsockname()[1]}" for port in taken]
+    arguments = [str(root), str(out), options.model_dump_json(), str(pause_at)]
+    with ExitStack() as running:
+        first = machine(addresses, 0, "-m", "tests.components.trainer.first_machine", *arguments)
+        others = (machine(addresses, rank, "-m", "components.trainer.follow") for rank in range(1, count))
+        yield [running.enter_context(one) for one in (first, *others)]
+
+
+@contextmanager
 def two_machines(
     root: Path, out: Path, options: TrainOptions = OPTIONS, pause_at: int = 0
 ) -> Iterator[tuple[Machine, Machine]]:
-    """The first machine and the one that follows it, with free ports."""
-    with ExitStack() as ports:
-        taken = [ports.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
-        addresses = [f"127.0.0.1:{port.getsockname()[1]}" for port in taken]
-    arguments = [str(root), str(out), options.model_dump_json(), str(pause_at)]
-    with (
-        machine(addresses, 0, "-m", "tests.components.trainer.first_machine", *arguments) as first,
-        machine(addresses, 1, "-m", "components.trainer.follow") as other,
-    ):
+    """The first machine and the one that follows it."""
+    with several_machines(2, root, out, options, pause_at) as (first, other):
         yield first, other
 
 
 def assert_equal_trainings(
-    alone: Path, shared: Path, weights_of: Callable[[Path], Weights], resumed_from: int | None
+    alone: Path,
+    shared: Path,
+    weights_of: Callable[[Path], Weights],
+    resumed_from: int | None,
+    machines: int = 2,
 ) -> None:
     """That what both wrote is the same: losses, metrics and weights."""
     one, two = (json.loads((out / "training.json").read_text()) for out in (alone, shared))
     assert (two["steps"], two["resumed_from"], two["device"]) == (
         4,
         resumed_from,
-        "CPU on each of 2 machines",
+        f"CPU on each of {machines} machines",
     )
     assert len(two["history"]) == len(one["history"]) == 4
     for row, wanted in zip(two["history"], one["history"], strict=True):
@@ -169,7 +181,7 @@ def test_sigterm_on_one_machine_saves_and_ends_both(training: Training, tmp_path
         first.go_on()
         assert (first.end(), other.end()) == (1, 1), first.text + other.text
     assert "the training was asked to end and saved step 2 of 4" in first.text
-    assert "the first machine saves its last step" in other.text
+    assert "the training was asked to end" in other.text
     assert (tmp_path / "two" / "work" / "checkpoints" / "step-2.index").exists()
 
 
@@ -207,6 +219,42 @@ def test_a_first_machine_that_falls_silent_ends_the_other(training: Training, tm
         assert time.monotonic() - stopped < 120
     gone = next(line for line in other.lines if line.startswith("error:"))
     assert gone.startswith("error: 127.0.0.1:") and gone.endswith("has ended or can't be reached")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)  # of three machines each, one training after the other
+def test_a_first_machine_that_is_killed_ends_the_others_and_a_rerun_resumes(
+    training: Training, tmp_path: Path, weights_of: Callable[[Path], Weights]
+) -> None:
+    out, options = tmp_path / "three", OPTIONS.model_copy(update={"batch_size": 6})
+    with several_machines(3, training.root, out, options, pause_at=2) as (first, *others):
+        first.wait_for("paused")
+        first.process.kill()
+        killed = time.monotonic()
+        assert [other.end() for other in others] == [1, 1], "".join(other.text for other in others)
+        assert time.monotonic() - killed < 120
+    for other in others:
+        [gone] = [line for line in other.lines if line.startswith("error:")]
+        [waited] = [line for line in other.lines if line.startswith("waiting for ")]
+        assert gone == f"error: {waited.removeprefix('waiting for ')} has ended or can't be reached"
+
+    with several_machines(3, training.root, out, options) as (first, *others):
+        training.run(tmp_path / "one", options)
+        assert [one.end() for one in (first, *others)] == [0, 0, 0], first.text
+    assert "resuming at step 2/4" in first.text
+    assert_equal_trainings(tmp_path / "one", out, weights_of, resumed_from=2, machines=3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_loss_that_is_no_number_ends_all_with_the_reason(training: Training, tmp_path: Path) -> None:
+    options = OPTIONS.model_copy(update={"learning_rate": 1e20})
+    with two_machines(training.root, tmp_path / "two", options) as (first, other):
+        assert (first.end(), other.end()) == (78, 78), first.text + other.text
+    [error] = [line.removeprefix("error: ") for line in first.lines if line.startswith("error:")]
+    assert error.startswith("the gradient norm is nan at step 2, first in layer FeatureExtractor/")
+    assert any(line.endswith(f" has ended the training: {error}") for line in other.lines), other.text
+    assert (tmp_path / "two" / "work" / "non_finite.json").exists()
 
 
 def test_a_machine_that_cannot_follow_says_why(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ import tensorflow as tf
 
 from components.trainer.devices import Devices
 from components.trainer.division import Indivisible
+from components.trainer.end_request import AskedToEnd
 from components.trainer.halving import halving_batches, next_parts
 from components.trainer.options import TrainOptions
 from components.trainer.trainable import DetectorTrainer
@@ -98,6 +101,23 @@ def test_a_batch_that_cannot_be_divided_is_out_of_memory() -> None:
         halving_batches(Job(4, OPTIONS), DEVICES, whole)
     with pytest.raises(Indivisible):
         halving_batches(Job(4, OPTIONS.model_copy(update={"accumulate": 2})), DEVICES, whole)
+
+
+def test_who_was_asked_to_end_does_not_begin_again_for_long(
+    training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = DetectorTrainer.compute_gradients
+
+    def greedy(self: DetectorTrainer, images: tf.Tensor, *rest: Any) -> Any:
+        if images.shape[0] > 2:
+            os.kill(os.getpid(), signal.SIGTERM)  # while the graph is built whose memory is too small
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[7,8]")
+        return original(self, images, *rest)
+
+    monkeypatch.setattr(DetectorTrainer, "compute_gradients", greedy)
+    with pytest.raises(AskedToEnd, match="saved step 1 of 4"):
+        training.run(tmp_path, OPTIONS.model_copy(update={"steps": 4}))
+    assert (tmp_path / "work" / "checkpoints" / "step-1.index").exists()
 
 
 @pytest.mark.slow

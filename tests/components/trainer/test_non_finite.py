@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.trainer import record_checks
+from components.trainer import non_finite, record_checks
+from components.trainer.dataset import NamedBatch
 from components.trainer.options import TrainOptions
 from components.trainer.trainable import DetectorTrainer
 from detection.builder import build_detector
@@ -103,6 +105,49 @@ def test_a_corrected_rate_goes_on_from_nothing_bad(training: Training, tmp_path:
     found = dumped(tmp_path)
     assert not any(image["finite"] for image in found["images"])
     assert training.run(tmp_path, TrainOptions(steps=2)).resumed_from is None
+
+
+def test_a_batch_in_parts_is_examined_in_parts(
+    training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = DetectorTrainer.compute_gradients
+
+    def tight(self: DetectorTrainer, images: tf.Tensor, *rest: Any) -> Any:
+        if images.shape[0] > 2:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+        return original(self, images, *rest)
+
+    monkeypatch.setattr(DetectorTrainer, "compute_gradients", tight)
+    options = TrainOptions(steps=30, learning_rate=1e12, checkpoint_every_steps=1, halve_batch=True)
+    with pytest.raises(BadInput, match="at step .*, first in layer ") as error:
+        training.run(tmp_path, options)
+    assert "lower train.learning_rate" in error.value.fix
+    found = dumped(tmp_path)
+    assert len(found["images"]) == BATCH and found["non_finite_gradients"]
+    assert not any(image["finite"] for image in found["images"])
+
+
+def test_without_memory_for_a_second_look_the_loss_is_named_all_the_same(
+    training: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def examine(*_: Any) -> None:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor\nand so on")
+
+    monkeypatch.setattr(non_finite, "examine", examine)
+    with pytest.raises(BadInput, match="at step .*; a second look .* failed: OOM when allocating") as error:
+        training.run(tmp_path, TrainOptions(steps=30, learning_rate=1e12, halve_batch=True))
+    assert "lower train.learning_rate" in error.value.fix and "more images" in error.value.where
+    assert {(image["loss"], image["finite"]) for image in dumped(tmp_path)["images"]} == {(None, None)}
+
+
+@pytest.mark.parametrize("has_layers", [True, False])
+def test_nothing_is_said_of_layers_that_a_model_has_not(has_layers: bool) -> None:
+    found = non_finite.Examination(gradients=["Head/bias"], has_layers=has_layers)
+    batch = NamedBatch(tf.zeros([1, 2, 2, 3]), {}, ["a.png"])
+    values = {"loss": math.nan, "gradient_norm": math.nan, "learning_rate": 0.1}
+    said = ", with every layer's output finite" if has_layers else ""
+    error = non_finite._error(2, values, batch, found, Path("dump.json"))
+    assert error.what == f"the loss is nan at step 2{said}; first in the gradient of Head/bias"
 
 
 def test_first_layer_is_named(training: Training, tmp_path: Path) -> None:

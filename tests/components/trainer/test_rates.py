@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import pytest
 
 from components.checkpoint_converter.class_rows import match_classes
+from components.trainer.conversion import read_conversion
 from components.trainer.devices import select_devices
-from components.trainer.options import TrainOptions, Unfreezing
+from components.trainer.options import Block, TrainOptions, Unfreezing
 from components.trainer.rates import Restored, VariableRate, blocks_of, variable_rates, what_was_restored
 from components.trainer.setup import build_trainer
-from detection.blocks import block_of
+from detection.blocks import BLOCKS, block_of
 from detection.builder import build_detector
 from detection.config.label_map import parse_label_map
 from detection.detector import Detector
@@ -71,9 +72,9 @@ def factors(detector: Detector, options: TrainOptions, fresh: tuple[str, ...] = 
 
 
 def test_what_was_restored_is_in_the_report(detector: Detector, tmp_path: Path) -> None:
-    assert what_was_restored(tmp_path, {1: 5}) == Restored()
+    assert what_was_restored(None, {1: 5}) == Restored()
     write_report(tmp_path, detector, HEADS)
-    known = what_was_restored(tmp_path, {1: 5, 2: 0})
+    known = what_was_restored(read_conversion(tmp_path), {1: 5, 2: 0})
     assert known.fresh == frozenset(HEADS) and known.shown == {1}
     assert known.head is not None and known.head.how == "fresh"
 
@@ -152,6 +153,10 @@ def test_contradictions_are_bad_input(
     with pytest.raises(BadInput, match=what) as error:
         factors(detector, options)
     assert error.value.where == where and fix in error.value.fix
+
+
+def test_options_name_every_block_that_the_conversion_does() -> None:
+    assert get_args(Block) == BLOCKS
 
 
 def test_blocks_are_those_that_train(detector: Detector) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from components.checkpoint_converter.report import ClassHead, ClassRow
+from components.trainer.conversion import read_conversion
 from components.trainer.options import TrainOptions
 from components.trainer.unseen import note_unseen_classes
 from tests.components.trainer.inputs import write_class_head
@@ -44,10 +45,9 @@ def test_classes_that_no_image_shows_are_named(
 ) -> None:
     write_report(tmp_path)
     job = training.job(tmp_path / "job", TrainOptions(keep_old_classes=keep))
-    paths = replace(job.paths, converted=tmp_path)
     capsys.readouterr()
     objects = {number: 3 if number in shown else 0 for number in range(1, 9)}
-    note_unseen_classes(replace(job, paths=paths, train_objects=objects))
+    note_unseen_classes(replace(job, conversion=read_conversion(tmp_path), train_objects=objects))
     out = capsys.readouterr().out
     assert out.startswith(said) and bool(out) == bool(said)
 
@@ -57,5 +57,5 @@ def test_nothing_is_said_of_a_model_without_a_report(
 ) -> None:
     job = training.job(tmp_path / "job", TrainOptions())
     capsys.readouterr()
-    note_unseen_classes(replace(job, paths=replace(job.paths, converted=tmp_path)))
+    note_unseen_classes(replace(job, conversion=None))
     assert capsys.readouterr().out == ""
