@@ -9,10 +9,10 @@ import tensorflow as tf
 from detection.preprocess import decode_image
 
 _JPEG = b"\xff\xd8\xff"
-# Chroma that is stored at half the size is interpolated, and at the border of what is decoded there is no
-# neighbour to do that with: so much more is decoded around a window, and cut off, that its pixels are those
-# of the whole image.
-_MARGIN = 16
+# Chroma that is stored at half the size is interpolated with its neighbour, which is two pixels away; at the
+# border of what is decoded there is none. So more than that is decoded around a window, and cut off, and its
+# pixels are those of the whole image.
+_MARGIN = 4
 
 
 class EncodedImage(NamedTuple):
@@ -24,7 +24,8 @@ class EncodedImage(NamedTuple):
       file_size: int32 [2], the height and width of the file.
       begin: int32 [2], the row and column where the window begins in the file.
       size: int32 [2], the height and width of the window.
-      mirrored: bool [2], whether the window's rows, and columns, are taken the other way round.
+      mirrored: whether the window's rows, and its columns, are taken the other way round: a bool tensor, or
+        False where no step does that.
     """
 
     encoded: tf.Tensor
@@ -32,7 +33,7 @@ class EncodedImage(NamedTuple):
     file_size: tf.Tensor
     begin: tf.Tensor
     size: tf.Tensor
-    mirrored: tf.Tensor
+    mirrored: tuple[tf.Tensor | bool, tf.Tensor | bool]
 
     @staticmethod
     def of(encoded: tf.Tensor) -> EncodedImage:
@@ -53,18 +54,20 @@ class EncodedImage(NamedTuple):
             size,
             tf.zeros([2], tf.int32),
             size,
-            tf.constant([False, False]),
+            (False, False),
         )
 
     def crop(self, begin: tf.Tensor, size: tf.Tensor) -> EncodedImage:
         """The part of `size` that begins at row and column `begin`, int32 [2] each, of the image as it is."""
-        from_start = tf.where(self.mirrored, self.size - begin - size, begin)
+        from_start = tf.where(tf.stack(self.mirrored), self.size - begin - size, begin)
         return self._replace(begin=self.begin + from_start, size=size)
 
     def mirror(self, axis: int, mirrored: tf.Tensor) -> EncodedImage:
         """The rows (axis 0) or columns (axis 1) the other way round if `mirrored`, bool, is true."""
-        along = tf.math.logical_and(mirrored, [axis == 0, axis == 1])
-        return self._replace(mirrored=tf.math.logical_xor(self.mirrored, along))
+        rows, columns = self.mirrored
+        if axis == 0:
+            return self._replace(mirrored=(_either(rows, mirrored), columns))
+        return self._replace(mirrored=(rows, _either(columns, mirrored)))
 
     def decode(self) -> tf.Tensor:
         """The window's pixels, uint8 [h, w, 3]: the same as of the whole image, decoded and then moved."""
@@ -78,8 +81,8 @@ class EncodedImage(NamedTuple):
             return crop_pixels(around, self.begin - first, self.size)
 
         image = tf.cond(_is_jpeg(self.encoded), jpeg, lambda: crop_pixels(self.others, self.begin, self.size))
-        for axis, mirrored in enumerate(tf.unstack(self.mirrored)):
-            image = mirror_pixels(image, axis, mirrored)
+        for axis, mirrored in enumerate(self.mirrored):
+            image = image if mirrored is False else mirror_pixels(image, axis, mirrored)
         return tf.ensure_shape(image, [None, None, 3])
 
 
@@ -92,6 +95,11 @@ def mirror_pixels(pixels: tf.Tensor, axis: int, mirrored: tf.Tensor) -> tf.Tenso
     """A tensor along `axis` the other way round if `mirrored`, bool, is true."""
     # a slice with a step of -1 gives the same, and takes twenty times as long
     return tf.cond(mirrored, lambda: tf.reverse(pixels, [axis]), lambda: pixels)
+
+
+def _either(before: tf.Tensor | bool, mirrored: tf.Tensor) -> tf.Tensor:
+    """Whether one of both, and not the other, is true."""
+    return mirrored if before is False else tf.not_equal(before, mirrored)
 
 
 def _is_jpeg(encoded: tf.Tensor) -> tf.Tensor:

@@ -6,7 +6,7 @@ Peer: `object_detection.inputs.train_input`, its TF2 path, on the same TFRecords
 microcontrollers_voc) with the same config: ssd_mobilenet_v2 at 300x300, flips and SSD crops, batches of 8.
 Limit: decoding the JPEG files, and nothing else. Each side has a process of its own; they take turns, each
 begins its round with a new iterator and batches that are not counted, and while the others work it computes
-nothing.
+nothing. Peak memory is what was resident.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,15 @@ SHARED = ROOT / "../shared/data"
 CONFIG = SHARED / "configs/upstream/samples/configs/ssd_mobilenet_v2_coco.config"
 BATCH, UNCOUNTED = 8, 8
 RECORDS, LABEL_MAP = "train.tfrecord", "label_map.pbtxt"
+
+
+@dataclass(frozen=True)
+class Round:
+    """Of one side: seconds of an image, by the clock and of the processor, and the peak memory so far."""
+
+    seconds: float
+    processor_s: float
+    peak_mb: float
 
 
 def write_records(folder: Path) -> None:
@@ -119,7 +129,7 @@ SIDES: dict[str, Callable[[Path], Any]] = {"decode": decode, "upcycle": upcycle,
 
 
 def answer(side: str, folder: Path) -> None:
-    """Takes as many batches as a line of stdin says; prints seconds, and processor seconds, of an image."""
+    """Takes as many batches as a line of stdin says, and prints the Round as a line of JSON."""
     import tensorflow as tf
 
     tf.config.set_visible_devices([], "GPU")
@@ -134,14 +144,21 @@ def answer(side: str, folder: Path) -> None:
             next(iterator)
         ended = time.perf_counter(), time.process_time()
         del iterator
-        print(
-            json.dumps([(b - a) / (batches * BATCH) for a, b in zip(started, ended, strict=True)]), flush=True
-        )
+        clock, processor = ((b - a) / (batches * BATCH) for a, b in zip(started, ended, strict=True))
+        print(json.dumps(asdict(Round(clock, processor, _peak_mb()))), flush=True)
 
 
-def measure(rounds: int, batches: int) -> dict[str, list[tuple[float, float]]]:
-    """Seconds and processor seconds of an image, by side and round."""
-    found: dict[str, list[tuple[float, float]]] = {side: [] for side in SIDES}
+def _peak_mb() -> float:
+    # not ru_maxrss, which counts the process that started this one too
+    (line,) = (
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")
+    )
+    return int(line.split()[1]) / 1e3
+
+
+def measure(rounds: int, batches: int) -> dict[str, list[Round]]:
+    """The rounds of each side, of `batches` each."""
+    found: dict[str, list[Round]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory() as name:
         write_records(Path(name))
         processes = {
@@ -170,14 +187,39 @@ def measure(rounds: int, batches: int) -> dict[str, list[tuple[float, float]]]:
                     assert process.stdin is not None and process.stdout is not None
                     process.stdin.write(f"{batches}\n")
                     process.stdin.flush()
-                    line = next(line for line in process.stdout if line.startswith("["))
+                    line = next(line for line in process.stdout if line.startswith("{"))
                     if number:
-                        found[side].append(tuple(json.loads(line)))
+                        found[side].append(Round(**json.loads(line)))
         finally:
             for process in processes.values():
                 process.kill()
                 process.communicate()
     return found
+
+
+def table(found: dict[str, list[Round]]) -> str:
+    """The medians of the rounds as a Markdown table, with the peer's part to each side's below."""
+    lines = [
+        "| | images/s | slowest to quickest round | processor time of an image | peak memory |",
+        "|---|---|---|---|---|",
+    ]
+    for side, rounds in found.items():
+        rates = sorted(1 / one.seconds for one in rounds)
+        busy = statistics.median(one.processor_s for one in rounds)
+        lines.append(
+            f"| {side} | {statistics.median(rates):.0f} | {rates[0]:.0f} to {rates[-1]:.0f} "
+            f"| {1e3 * busy:.2f} ms | {rounds[-1].peak_mb:.0f} MB |"
+        )
+    for side in ("upcycle", "decode"):
+        pairs = list(zip(found["od_api"], found[side], strict=True))
+        clock = statistics.median(theirs.seconds / ours.seconds for theirs, ours in pairs)
+        busy = statistics.median(theirs.processor_s / ours.processor_s for theirs, ours in pairs)
+        lines += [
+            f"{side} to od_api, images/s, median of the rounds: {clock:.2f} times as good",
+            f"{side} to od_api, processor time, median of the rounds: {busy:.2f} times as good",
+        ]
+    peak = found["upcycle"][-1].peak_mb / found["od_api"][-1].peak_mb
+    return "\n".join([*lines, f"upcycle / od_api, peak memory: {peak:.2f}"])
 
 
 def main() -> None:
@@ -191,18 +233,7 @@ def main() -> None:
     if arguments.side:
         answer(arguments.side, arguments.folder)
         return
-    found = measure(arguments.rounds, arguments.batches)
-    print("| | images/s | slowest to quickest round | processor time of an image |\n|---|---|---|---|")
-    for side, rows in found.items():
-        rates = sorted(1 / seconds for seconds, _ in rows)
-        busy = statistics.median(processor for _, processor in rows)
-        spread = f"{rates[0]:.0f} to {rates[-1]:.0f}"
-        print(f"| {side} | {statistics.median(rates):.0f} | {spread} | {1e3 * busy:.2f} ms |")
-    for side in ("upcycle", "decode"):
-        for what, part in (("images/s", 0), ("processor time", 1)):
-            pairs = zip(found["od_api"], found[side], strict=True)
-            ratio = statistics.median(theirs[part] / ours[part] for theirs, ours in pairs)
-            print(f"{side} to od_api, {what}, median of the rounds: {ratio:.2f} times as good")
+    print(table(measure(arguments.rounds, arguments.batches)))
 
 
 if __name__ == "__main__":

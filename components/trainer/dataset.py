@@ -24,6 +24,7 @@ from detection.augment_example import Example, resize_masks
 from detection.context import ContextShape
 
 MAX_BOXES = 100
+_BATCHES_AHEAD = 2
 
 Groundtruth = dict[str, tf.Tensor]
 Preprocess = Callable[[tf.Tensor], tf.Tensor]
@@ -77,7 +78,10 @@ def make_training_dataset(
       float32 [B, N, L], zero in the padding, and "valid_context_size": int32 [B].
     """
 
-    def load(position: tf.Tensor, record: tf.Tensor) -> tuple[tf.Tensor, Groundtruth]:
+    def load(
+        position: tf.Tensor, block_and_place: tuple[tf.Tensor, tf.Tensor]
+    ) -> tuple[tf.Tensor, Groundtruth]:
+        record = tf.gather(*block_and_place)
         example = augmentations.apply(read_example(record, masks), tf.stack([seed, position]))
         return _network_input(example, preprocess, record, context)
 
@@ -86,7 +90,8 @@ def make_training_dataset(
     loaded = share.select(records.enumerate(start=start_example), batch_size).map(
         load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
     )
-    return _batched(loaded, share.size(batch_size), drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    batches = _batched(loaded, share.size(batch_size), drop_remainder=True).prefetch(_BATCHES_AHEAD)
+    return batches.with_options(_untuned())
 
 
 def read_source_ids(
@@ -105,8 +110,10 @@ def read_source_ids(
     block = shuffle_block(context)
     records = shuffled_records(files, seed, num_examples, step * batch_size, block).take(batch_size)
     return [
-        tf.io.parse_single_example(record, SOURCE_ID)["image/source_id"].numpy().decode(errors="replace")
-        for record in records
+        tf.io.parse_single_example(block[place], SOURCE_ID)["image/source_id"]
+        .numpy()
+        .decode(errors="replace")
+        for block, place in records
     ]
 
 
@@ -136,6 +143,13 @@ def make_eval_dataset(
     )
 
 
+def _untuned() -> tf.data.Options:
+    """As many images at a time as there are processors; finding out how many are best costs time of each."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
+
+
 def _network_input(
     example: Example, preprocess: Preprocess, record: tf.Tensor, context: ContextShape | None
 ) -> tuple[tf.Tensor, Groundtruth]:
@@ -149,12 +163,10 @@ def pad_groundtruth(example: Example, size: tf.Tensor) -> Groundtruth:
 
     Masks, [N, h, w] of at most as many objects, are resized to `size` (H, W) and not padded.
     """
-    boxes, classes = example.boxes[:MAX_BOXES], example.classes[:MAX_BOXES]
-    missing = MAX_BOXES - tf.shape(boxes)[0]
     groundtruth = {
-        "boxes": tf.ensure_shape(tf.pad(boxes, [[0, missing], [0, 0]]), [MAX_BOXES, 4]),
-        "classes": tf.ensure_shape(tf.pad(classes, [[0, missing]]), [MAX_BOXES]),
-        "weights": tf.ensure_shape(tf.pad(tf.ones_like(classes, tf.float32), [[0, missing]]), [MAX_BOXES]),
+        "boxes": tf.slice(tf.concat([example.boxes, tf.zeros([MAX_BOXES, 4])], 0), [0, 0], [MAX_BOXES, 4]),
+        "classes": tf.slice(tf.concat([example.classes, [0] * MAX_BOXES], 0), [0], [MAX_BOXES]),
+        "weights": tf.cast(tf.range(MAX_BOXES) < tf.size(example.classes), tf.float32),
     }
     if example.masks is not None:
         groundtruth["masks"] = resize_masks(example.masks[:MAX_BOXES], size)

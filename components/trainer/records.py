@@ -77,6 +77,9 @@ def shuffled_records(
 ) -> tf.data.Dataset:
     """Serialised records without end, each epoch in an order of its own, from the `start_example`th on.
 
+    Each is given as a block of them, string [N], and its place there, int32. Whoever reads it takes it out: a
+    function of its own for that would cost more than copying the record does.
+
     `block`, from shuffle_block, is a part of what the order follows from.
     """
     names = names_of(files)
@@ -85,24 +88,18 @@ def shuffled_records(
     def epoch(number: tf.Tensor) -> tf.data.Dataset:
         epoch_seed = tf.stack([seed, number])
         order = tf.random.experimental.stateless_shuffle(names, seed=epoch_seed)
-        blocks = read_records(order).batch(block).enumerate()
+        blocks = read_records(order).batch(block).enumerate().prefetch(1)
 
         # Not Dataset.shuffle: its order can't be rejoined in the middle of a training.
-        def numbered(index: tf.Tensor, records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def places(index: tf.Tensor, records: tf.Tensor) -> tf.data.Dataset:
             seed = tf.random.experimental.stateless_fold_in(epoch_seed, index)
-            return records, tf.random.experimental.stateless_shuffle(tf.range(tf.size(records)), seed=seed)
+            order = tf.random.experimental.stateless_shuffle(tf.range(tf.size(records)), seed=seed)
+            every = tf.data.Dataset.from_tensors(records).repeat()
+            return tf.data.Dataset.zip(every, tf.data.Dataset.from_tensor_slices(order))
 
-        return blocks.map(numbered).prefetch(1).flat_map(_in_order)
+        return blocks.flat_map(places)
 
     return tf.data.Dataset.counter(start=start_epoch).flat_map(epoch).skip(offset)
-
-
-def _in_order(records: tf.Tensor, order: tf.Tensor) -> tf.data.Dataset:
-    """The records, string [N], one by one in `order`, int32 [N].
-
-    One by one, so that no second block of them is written to memory.
-    """
-    return tf.data.Dataset.from_tensor_slices(order).map(lambda place: tf.gather(records, place))
 
 
 def read_records(names: tf.Tensor) -> tf.data.Dataset:
