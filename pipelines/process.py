@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -13,6 +14,8 @@ from detection.errors import EXIT_BAD_INPUT, EXIT_FAILED, UpcycleError
 from pipelines.interpolation import SpecError
 
 EXIT_SKIPPED = 99
+# What a disk refuses is no defect of the program: read-only, no right, full, over its quota.
+_REFUSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
 
 
 def known_error(error: BaseException) -> UpcycleError | SpecError | None:
@@ -28,12 +31,18 @@ def known_error(error: BaseException) -> UpcycleError | SpecError | None:
 def exit_code_of(error: BaseException) -> int:
     """Print `error` to stderr and return the exit code for it.
 
-    Errors with three parts are printed as they are; any other one is a defect and keeps its traceback.
+    Errors with three parts are printed as they are, and so is what a disk refuses; any other one is a defect
+    and keeps its traceback.
     """
     known = known_error(error)
     if known is not None:
         print(f"error: {known}", file=sys.stderr, flush=True)
         return known.exit_code
+    if isinstance(error, OSError) and error.errno in _REFUSED:
+        place = error.filename or "the disk of this run"
+        print(f"error: {error.strerror}\n  where: {place}", file=sys.stderr)
+        print("  fix:   make room there, or give this user the right to it", file=sys.stderr, flush=True)
+        return EXIT_FAILED
     traceback.print_exception(error)
     sys.stderr.flush()
     return EXIT_FAILED

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from components.example_gen.decode import PIXEL_FORMATS
 from detection.errors import BadInput
 
 MAX_IMAGES = 4
@@ -33,9 +34,9 @@ def proof_images(paths: list[Path]) -> tuple[list[np.ndarray], str]:
 
 def _read(path: Path) -> np.ndarray:
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=PIXEL_FORMATS) as image:
             return np.asarray(image.convert("RGB"))
-    except (OSError, UnidentifiedImageError) as error:
+    except Exception as error:  # Pillow's plugins raise a dozen types for a damaged file
         raise BadInput(
             f"a proof image can't be read: {error}", str(path), "give JPEG or PNG files, or none at all"
         ) from error

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _BOX_SAMPLE = 20_000
 _IMAGE_SIZES = 1_000
-_CORNERS_ONLY = (".xml", ".csv", ".txt")  # Pascal VOC, CSV and YOLO: read for corners alone
+_CORNERS_ONLY = (".xml", ".csv")  # Pascal VOC and CSV are read for corners alone
+_NO_KEYPOINTS = (*_CORNERS_ONLY, ".txt")  # YOLO has polygons too, read where masks are asked for
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,8 @@ def facts_of(records: Sequence[ImageRecord], path: str, fix_case: bool = False) 
     boxes = [box for record in records for box in record.boxes]
     by_split = Counter(record.split for record in records)
     sample = _sample(records)
-    corners_only = all(record.annotation.endswith(_CORNERS_ONLY) for record in records if record.annotation)
+    annotations = [record.annotation for record in records if record.annotation]
+    corners_only = all(file.endswith(_CORNERS_ONLY) for file in annotations)
     return DataFacts(
         path=path,
         images=len(records),
@@ -89,7 +91,7 @@ def facts_of(records: Sequence[ImageRecord], path: str, fix_case: bool = False) 
         image_sizes=_image_sizes(records),
         boxes_of_densest=max((len(record.boxes) for record in records), default=0),
         masks=any(box.mask is not None for box in boxes) or (False if corners_only else None),
-        keypoints=False if corners_only else None,
+        keypoints=False if all(file.endswith(_NO_KEYPOINTS) for file in annotations) else None,
         max_label_id=max((box.label_id for box in boxes if box.label_id is not None), default=None),
         boxes_by_id=dict(Counter(b.label_id for b in boxes if not b.label and b.label_id is not None)),
         box_centers=tuple(center for _, center in sample),

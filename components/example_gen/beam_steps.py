@@ -17,7 +17,7 @@ from components.example_gen import shards
 from components.example_gen.content import NOTHING, Content
 from components.example_gen.encode import Outcome, examine, split_of
 from components.example_gen.outputs import join, whole_file
-from components.example_gen.record_batches import BATCH, read_batch
+from components.example_gen.record_batches import BATCH, read_batch, unpack_record
 from components.example_gen.records import DataOptions, Finding, ImageRecord
 from components.example_gen.row_files import write_rows
 from components.example_gen.shard_report import ShardReport
@@ -28,7 +28,8 @@ from detection.errors import Failed
 COUNTERS = "example_gen"
 
 Shard = tuple[str, int, int]  # split, index, number of the split's shards
-Entry = tuple[Content, str, int, bytes]  # of the image, NOTHING without one; name; position; Packed.record
+# An image's Content.sha256, name, position, the rest of the Content, the packed record: sorted in this order.
+Entry = tuple[str, str, int, int, int, bytes]
 
 
 class NumberBatches(beam.DoFn):
@@ -52,14 +53,16 @@ class HashContent(beam.DoFn):
         """Reads every image once."""
         number, _ = numbered
         found: dict[str, list[Entry]] = defaultdict(list)
-        for position, packed in enumerate(read_batch(self.work, number), number * BATCH):
-            content = _content(packed.source)
-            split = packed.split or (split_of(content.sha256, self.options) if content.sha256 else "train")
-            found[split].append((content, packed.name, position, packed.record))
+        sizes: dict[str, int] = defaultdict(int)
+        batch = read_batch(self.work, number)
+        for position, (stated, name, source, record) in enumerate(batch, number * BATCH):
+            sha256, size, crc32c = _content(source)
+            split = stated or (split_of(sha256, self.options) if sha256 else "train")
+            found[split].append((sha256, name, position, size, crc32c, record))
+            sizes[split] += size
         for split, entries in found.items():
             yield split, pickle.dumps(entries, pickle.HIGHEST_PROTOCOL)
-            size = sum(content.size for content, *_ in entries)
-            yield beam.pvalue.TaggedOutput("bytes", (split, size))
+            yield beam.pvalue.TaggedOutput("bytes", (split, sizes[split]))
 
 
 class CountShards(beam.DoFn):
@@ -84,7 +87,7 @@ class PickShard(beam.DoFn):
             return
         groups: dict[int, list[Entry]] = defaultdict(list)
         for entry in pickle.loads(pickled):
-            groups[shards.shard_of(entry[0].sha256, count)].append(entry)
+            groups[shards.shard_of(entry[0], count)].append(entry)
         for index, entries in groups.items():
             yield (split, index, count), pickle.dumps(entries, pickle.HIGHEST_PROTOCOL)
 
@@ -98,9 +101,7 @@ class WriteShard(beam.DoFn):
     def process(self, group: tuple[Shard, Iterable[bytes]]) -> None:
         """One attempt more or less changes nothing: each file is replaced in one step by its equal."""
         shard, pickled = group
-        entries: list[Entry] = [entry for part in pickled for entry in pickle.loads(part)]
-        entries.sort(key=lambda entry: (entry[0].sha256, entry[1], entry[2]))
-        self.write(shard, entries)
+        self.write(shard, sorted(entry for part in pickled for entry in pickle.loads(part)))
 
     def write(self, shard: Shard, entries: list[Entry]) -> None:
         """Writes one shard, its rows and its report."""
@@ -123,9 +124,9 @@ class WriteShard(beam.DoFn):
     ) -> Iterator[dict[str, Any]]:
         """Examines, writes and counts the images, one after the other."""
         before: Outcome | None = None
-        for content, _, _, pickled in entries:
-            record = pickle.loads(pickled)
-            outcome = self._examine(split, content, record, before)
+        for sha256, _, _, size, crc32c, packed in entries:
+            record = unpack_record(packed)
+            outcome = self._examine(split, Content(sha256, size, crc32c), record, before)
             if outcome.example is not None:
                 write(outcome.example)
             report.add(record, outcome)

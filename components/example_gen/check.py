@@ -35,10 +35,11 @@ def check_boxes(
     good: list[GoodBox] = []
     findings: list[Finding] = []
     labels_at: dict[Corners, list[str]] = {}  # of the boxes that are kept
+    pixels = frame.pixels
     for box in record.boxes:
         remarks: list[Remark] = []
         try:
-            checked = _check_box(box, record.shares, frame, label_map, options, remarks)
+            checked = _check_box(box, record.shares, frame, pixels, label_map, options, remarks)
             _compare(checked, labels_at, remarks)
             good.append(checked)
         except SetAside as reason:
@@ -52,27 +53,32 @@ def _check_box(
     box: BoxRecord,
     shares: bool,
     frame: Frame,
+    written: tuple[int, int],
     label_map: LabelMap,
     options: DataOptions,
     remarks: list[Remark],
 ) -> GoodBox:
-    """The box as it is written; adds to `remarks` what is repaired. Raises SetAside."""
+    """The box as it is written; adds to `remarks` what is repaired. Raises SetAside.
+
+    Args:
+      written: frame.pixels, which is the same for all boxes of an image.
+    """
     if box.problem is not None:
         raise SetAside(box.problem.code, box.problem.detail, box.problem.action)
     if box.crowd:
         raise SetAside("DATA030", "neither training nor the evaluation counts such a region", "left out")
-    corners: Corners = (box.xmin, box.ymin, box.xmax, box.ymax)
-    if not (isfinite(box.xmin) and isfinite(box.ymin) and isfinite(box.xmax) and isfinite(box.ymax)):
+    corners = xmin, ymin, xmax, ymax = box.xmin, box.ymin, box.xmax, box.ymax
+    if not (isfinite(xmin) and isfinite(ymin) and isfinite(xmax) and isfinite(ymax)):
         raise SetAside("DATA014", _said(corners))
     label_id = class_of(box, label_map, options.fix_case, remarks)
     width, height = frame.size
     if shares:
-        corners = (corners[0] * width, corners[1] * height, corners[2] * width, corners[3] * height)
-    xmin, ymin, xmax, ymax = _inside(_ordered(corners, remarks), frame.size, remarks)
+        corners = xmin, ymin, xmax, ymax = xmin * width, ymin * height, xmax * width, ymax * height
+    if not (0 <= xmin <= xmax <= width and 0 <= ymin <= ymax <= height):
+        xmin, ymin, xmax, ymax = _inside(_ordered(corners, remarks), frame.size, remarks)
     share_x, share_y = (xmax - xmin) / width, (ymax - ymin) / height
     if share_x <= 0 or share_y <= 0:
         raise SetAside("DATA009", _said(corners))
-    written = frame.pixels
     pixels = (share_x * written[0], share_y * written[1])
     if pixels[0] < SMALLEST_PX - NOISE_PX or pixels[1] < SMALLEST_PX - NOISE_PX:
         raise SetAside("DATA018", f"{pixels[0]:.2g}x{pixels[1]:.2g} pixels of {_size(written)}")
@@ -89,7 +95,8 @@ def _check_box(
         label_id,
         box.difficult,
         box.truncated,
-        mask=fit_mask(box.mask, frame) if options.masks else None,
+        False,
+        fit_mask(box.mask, frame) if options.masks else None,
     )
     return turn_box(as_drawn, frame.orientation)
 

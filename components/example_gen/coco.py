@@ -7,11 +7,13 @@ import math
 import posixpath
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from components.example_gen import file_systems
+from components.example_gen.fields import text_of
 from components.example_gen.listed_images import Pictures
-from components.example_gen.records import BoxRecord, Finding, ImageRecord, with_notes
+from components.example_gen.records import BoxRecord, Finding, ImageRecord, Outline, with_notes
 from components.example_gen.tree import Tree
 from detection.errors import BadInput
 
@@ -19,6 +21,7 @@ PARTS = ("images", "annotations", "categories")
 # COCO's other files, that have no boxes of their own or the same ones again.
 OTHER_TASKS = ("captions_", "panoptic_", "stuff_", "image_info_", "person_keypoints_")
 
+HEAD = 1 << 16  # bytes
 _NUMBERS = (float, int)
 
 
@@ -39,7 +42,7 @@ def read_coco(file: str, split: str, masks: bool = False) -> list[ImageRecord]:
     is a record without image. A box that names an undeclared category carries its `problem`.
 
     Args:
-      masks: whether each box gets its polygon or RLE as a PNG.
+      masks: whether each box gets its polygons or run lengths.
 
     Raises:
       BadInput: no JSON, or not of this kind.
@@ -48,7 +51,7 @@ def read_coco(file: str, split: str, masks: bool = False) -> list[ImageRecord]:
     by_image: dict[str, list[dict[str, Any]]] = {}
     for annotation in data["annotations"]:
         by_image.setdefault(_id(annotation.get("image_id")), []).append(annotation)
-    names = {_id(c.get("id")): str(c.get("name", "")) for c in data["categories"]}
+    names = _names(data["categories"], file)
     entries = [(str(image.get("file_name") or ""), image) for image in data["images"]]
     pictures = Pictures.beside(file, [name for name, _ in entries])
     records = []
@@ -62,20 +65,24 @@ def read_coco(file: str, split: str, masks: bool = False) -> list[ImageRecord]:
             problem = Finding(name, None, "DATA023", "quarantined", detail)
         seen.add(image_id)
         size = (_size(image.get("width")), _size(image.get("height")))
-        boxes = tuple(_box(name, annotation, names, size if masks else None) for annotation in annotations)
+        boxes = tuple(_box(name, annotation, names, masks) for annotation in annotations)
         records.append(ImageRecord(split, name, pictures.source(name), file, boxes, *size, problem))
     for image_id, annotations in by_image.items():
         if image_id not in seen:
             name = f"image_id {image_id}"
-            boxes = tuple(_box(name, annotation, names, None) for annotation in annotations)
+            boxes = tuple(_box(name, annotation, names, False) for annotation in annotations)
             records.append(ImageRecord(split, name, None, file, boxes))
     return pictures.noted(_with_placeholders(records, data, file))
 
 
 def _looks_right(file: str) -> bool:
-    """Whether the JSON's first part or its name says that it is COCO's."""
+    """Whether the JSON, or the first part of a long one, says that it is COCO's."""
     with file_systems.open_binary(file) as stream:
-        head = stream.read(1 << 16)
+        head = stream.read(HEAD)
+    if len(head) < HEAD:
+        with suppress(ValueError, RecursionError):  # cut off, it may be COCO's all the same
+            data = json.loads(text_of(head))
+            return isinstance(data, dict) and {"images", "annotations"} <= set(data)
     if not head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return False
     keys = [f'"{part}"'.encode() for part in (*PARTS, "licenses", "info")]
@@ -84,7 +91,7 @@ def _looks_right(file: str) -> bool:
 
 def _load(file: str) -> dict[str, list[dict[str, Any]]]:
     try:
-        data = json.loads(file_systems.read_bytes(file).decode("utf-8-sig"))
+        data = json.loads(text_of(file_systems.read_bytes(file)))
     except UnicodeDecodeError as error:
         raise BadInput("the JSON isn't UTF-8", file, "save it as UTF-8") from error
     except RecursionError as error:
@@ -92,6 +99,8 @@ def _load(file: str) -> dict[str, list[dict[str, Any]]]:
     except json.JSONDecodeError as error:
         place = f"{file}:{error.lineno}:{error.colno}"
         raise BadInput(f"the JSON can't be read: {error.msg}", place, "export it anew, whole") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise BadInput(f"the JSON can't be read: {error}", file, "export it anew") from error
     if isinstance(data, list):
         raise BadInput("this is a list: COCO's results, not its annotations", file, "name the annotations")
     missing = [part for part in PARTS if not isinstance(data, dict) or not isinstance(data.get(part), list)]
@@ -104,19 +113,13 @@ def _load(file: str) -> dict[str, list[dict[str, Any]]]:
     return data
 
 
-def _box(
-    name: str, annotation: Mapping[str, Any], names: Mapping[str, str], mask_size: tuple[int, int] | None
-) -> BoxRecord:
+def _box(name: str, annotation: Mapping[str, Any], names: Mapping[str, str], masks: bool) -> BoxRecord:
     place = f"annotation {annotation.get('id', '?')}"
     category = _id(annotation.get("category_id"))
     box = annotation.get("bbox")
     x, y, width, height = map(_number, box if isinstance(box, list) and len(box) == 4 else [None] * 4)
     segmentation = annotation.get("segmentation")
-    mask = None
-    if mask_size and all(mask_size) and segmentation:
-        from components.example_gen.coco_masks import to_png
-
-        mask = to_png(segmentation, *mask_size)
+    mask = Outline(json.dumps(segmentation)) if masks and segmentation else None
     problem = None
     if category not in names:
         detail = f"category_id {category} isn't among the JSON's categories"
@@ -128,10 +131,24 @@ def _box(
         y,
         x + width,
         y + height,
-        crowd=bool(annotation.get("iscrowd")),
-        mask=mask,
-        problem=problem,
+        False,
+        False,
+        bool(annotation.get("iscrowd")),
+        mask,
+        None,
+        problem,
     )
+
+
+def _names(categories: list[dict[str, Any]], file: str) -> dict[str, str]:
+    """Id -> name. Raises BadInput for an id of two names: nobody knows which one an object has."""
+    names: dict[str, str] = {}
+    for category in categories:
+        number, name = _id(category.get("id")), str(category.get("name", ""))
+        if names.setdefault(number, name) != name:
+            what = f"two categories have the id {number}: '{names[number]}' and '{name}'"
+            raise BadInput(what, file, "give each category an id of its own, and its objects that id")
+    return names
 
 
 def _id(value: object) -> str:
@@ -140,7 +157,12 @@ def _id(value: object) -> str:
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, _NUMBERS) and not isinstance(value, bool) else math.nan
+    if type(value) is float:  # nearly all of them
+        return value
+    try:
+        return float(value) if isinstance(value, _NUMBERS) and not isinstance(value, bool) else math.nan
+    except OverflowError:  # a whole number of hundreds of digits
+        return math.nan
 
 
 def _size(value: object) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from components.example_gen.decode import DECODE_LIMIT, PIXEL_FORMATS
 from components.example_gen.outputs import join, make_folder, whole_file
 from components.example_gen.records import ImageRecord
 from components.example_gen.rules import RULES
@@ -70,7 +71,7 @@ def _write(tiles: Sequence[Image.Image], folder: str, name: str, about: str) -> 
 def _sample_tile(sample: Sample) -> Image.Image:
     boxes = [(box.label, (box.ymin, box.xmin, box.ymax, box.xmax)) for box in sample.boxes]
     try:
-        picture = ImageOps.exif_transpose(_open(sample.record))
+        picture = ImageOps.exif_transpose(_open(sample.record)[0])
     except Exception as error:  # Pillow's plugins raise a dozen types
         return _tile(None, [], sample.record.name, str(error))
     return _tile(picture, boxes, sample.record.name, f"{len(boxes)} box{'es' * (len(boxes) != 1)}")
@@ -79,14 +80,14 @@ def _sample_tile(sample: Sample) -> Image.Image:
 def _annotated_tile(record: ImageRecord, detail: str) -> Image.Image:
     """The picture as the annotation means it: turned upright, unless the size it states is the stored one."""
     try:
-        picture = _open(record)
-        stored = picture.size
+        picture, size = _open(record)
         upright = ImageOps.exif_transpose(picture)
-        stated = (record.width, record.height)
-        picture = picture if stated == stored and upright.size != stored else upright
+        lies = upright.size != picture.size
+        if not (lies and (record.width, record.height) == size):
+            picture, size = upright, size[::-1] if lies else size
     except Exception:  # as above; the finding itself says what is wrong
         return _tile(None, [], record.name, detail)
-    width, height = record.frame if all(record.frame) else picture.size
+    width, height = record.frame if all(record.frame) else size
     boxes = [
         (box.label, (box.ymin / height, box.xmin / width, box.ymax / height, box.xmax / width))
         for box in record.boxes
@@ -94,12 +95,17 @@ def _annotated_tile(record: ImageRecord, detail: str) -> Image.Image:
     return _tile(picture, boxes, record.name, detail)
 
 
-def _open(record: ImageRecord) -> Image.Image:
+def _open(record: ImageRecord) -> tuple[Image.Image, tuple[int, int]]:
+    """The stored picture, of a JPEG as little as a tile needs, and its (width, height) in the file."""
     if record.source is None:
         raise OSError("there is no image")
-    picture = Image.open(io.BytesIO(record.source.read()))
+    picture = Image.open(io.BytesIO(record.source.read()), formats=PIXEL_FORMATS)
+    size = picture.size
+    picture.draft(None, (2 * TILE_PX[0], 2 * TILE_PX[0]))
+    if picture.width * picture.height > DECODE_LIMIT:
+        raise OSError("it is too large to be shown")
     picture.load()
-    return picture
+    return picture, size
 
 
 def _tile(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
@@ -15,8 +15,9 @@ from components.example_gen.records import Action
 from components.example_gen.sniff import what_it_is
 
 JPEG_QUALITY = 95  # where a JPEG must be written anew
-# Formats of pixels, which are safe to open; Pillow hands PostScript to another program, for example.
 OTHER_FORMATS = ("PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000")
+# Formats of pixels, which are safe to open: Pillow hands PostScript, whatever its name, to another program.
+PIXEL_FORMATS = ("JPEG", *OTHER_FORMATS)
 DECODE_LIMIT = 80_000_000  # pixels: 240 MB as RGB, four times that as a trainer's floats
 
 
@@ -28,8 +29,7 @@ class UndecodableImage(Exception):
         self.code = code
 
 
-@dataclass(frozen=True)
-class DecodedImage:
+class DecodedImage(NamedTuple):
     """`encoded` is the file itself, byte by byte, unless a change made it necessary to write it anew."""
 
     encoded: bytes
@@ -150,7 +150,7 @@ def _changes(data: bytes, kind: str, mode: str, orientation: int) -> tuple[tuple
 
 def _may_state_orientation(png: bytes) -> bool:
     """Whether it is worth asking Pillow, which decodes a PNG to answer."""
-    return b"eXIf" in png or b"Raw profile type" in png
+    return any(name in png for name in (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp"))
 
 
 def _proved_whole(data: bytes, kind: str) -> bool:

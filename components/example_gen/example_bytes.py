@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 
 # Protobuf's tags: the field's number, and 2 for what comes with its length.
 _FEATURES = _NAME = _VALUES = b"\x0a"  # field 1 of Example, of a map's entry, of each list
@@ -28,7 +29,8 @@ def bytes_entry(name: str, values: Sequence[bytes]) -> Entry:
 
 def floats_entry(name: str, values: Sequence[float]) -> Entry:
     """A feature with a list of float32."""
-    return _start(name, _FLOATS, 4 * len(values)), struct.pack(f"<{len(values)}f", *values)
+    packed = _floats(len(values)).pack(*values)
+    return _start(name, _FLOATS, len(packed)), packed
 
 
 def ints_entry(name: str, values: Iterable[int]) -> Entry:
@@ -44,9 +46,7 @@ def feature_entry(name: str, feature: bytes) -> Entry:
 
 def example_of(entries: Mapping[str, Entry]) -> bytes:
     """The serialised Example of features by their names."""
-    pieces = [b""]
-    for name in sorted(entries):
-        pieces += entries[name]
+    pieces = [b"", *chain.from_iterable(map(entries.__getitem__, sorted(entries)))]
     pieces[0] = _FEATURES + _varint(sum(map(len, pieces)))
     return b"".join(pieces)
 
@@ -58,6 +58,11 @@ def _start(name: str, kind: bytes, size: int) -> bytes:
     before = _VALUES + _varint(size) if size else b""
     start = kind + _varint(len(before) + size) + before
     return _named(name, len(start) + size) + start
+
+
+@lru_cache(maxsize=256)
+def _floats(count: int) -> struct.Struct:
+    return struct.Struct(f"<{count}f")
 
 
 def _named(name: str, size: int) -> bytes:

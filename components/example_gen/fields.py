@@ -1,8 +1,18 @@
-"""Numbers as annotations write them."""
+"""Numbers and text as annotations write them."""
 
 from __future__ import annotations
 
 import math
+
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # its byte order marks
+
+
+def text_of(data: bytes, errors: str = "strict") -> str:
+    """The text: of UTF-8, with a byte order mark or without, or of UTF-16, as some of Windows' tools write.
+
+    Raises UnicodeDecodeError, unless `errors` says otherwise (as of bytes.decode).
+    """
+    return data.decode("utf-16" if data[:2] in _UTF_16 else "utf-8-sig", errors)
 
 
 def number_in(text: str | None) -> float:

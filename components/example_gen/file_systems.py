@@ -57,8 +57,23 @@ def read_bytes(path: str) -> bytes:
     """All of a file. Raises OSError."""
     if objects.is_object(path):
         return objects.read_object(path)
-    # a buffer would only be made and thrown away
-    with open_binary(path) if is_remote(path) else open(path, "rb", buffering=0) as stream:
+    if is_remote(path):
+        with open_binary(path) as stream:
+            return stream.read()
+    return _read_local(path)
+
+
+def _read_local(path: str) -> bytes:
+    """Without Python's file object, which costs a tenth of what it takes to read a picture."""
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(file).st_size
+        data = os.read(file, size + 1)
+        if len(data) == size:
+            return data
+    finally:
+        os.close(file)
+    with open(path, "rb") as stream:  # it grows or shrinks just now, or has no size
         return stream.read()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from components.example_gen.decode import DecodedImage
 from components.example_gen.orientation import upright_size
@@ -11,8 +11,7 @@ from components.example_gen.records import Finding, ImageRecord
 SAME_ASPECT = 0.01  # relative difference of the two scales of a merely resized image
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """The picture that the boxes were drawn in, and the way from it to the image as it is written."""
 
     size: tuple[int, int]  # (width, height) in pixels

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from PIL import Image
 
+from components.example_gen.decode import PIXEL_FORMATS
 from components.example_gen.file_systems import is_remote
 from components.example_gen.records import ImageRecord
 from components.example_gen.sources import FileSource
@@ -78,7 +79,7 @@ def _sample(items: Sequence[Item], count: int, read: Callable[[Item], bytes], pl
 def _decodes(item: Item, read: Callable[[Item], bytes]) -> bool:
     """True for a whole JPEG or PNG."""
     try:
-        with Image.open(io.BytesIO(read(item))) as image:
+        with Image.open(io.BytesIO(read(item)), formats=PIXEL_FORMATS) as image:
             image.load()
             return image.format in ("JPEG", "MPO", "PNG")
     except Exception:  # Pillow's plugins raise a dozen types for a damaged file

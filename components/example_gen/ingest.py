@@ -18,6 +18,7 @@ from components.example_gen.statistics import DataStatistics, summarise
 from components.example_gen.tfdv_statistics import write_statistics
 from components.example_gen.usable import find_leaks, require_usable
 from detection.config.label_map import LabelMap
+from detection.errors import Failed
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,13 @@ def ingest(
     Raises:
       BadInput: the data set can't be read, leaks between its splits, moved too far from the span before, or
         too much of it can't be used.
-      Failed: the totals don't balance.
+      Failed: the totals don't balance, or an output can't be written.
     """
     options = resolve(data)
     before = drift.read_statistics(previous) if previous and options.drift else None
-    make_folder(outputs.quarantine)
     work = new_work_folder(outputs.examples)
     try:
+        make_folder(outputs.quarantine)
         written = write_examples(read_dataset(options), options, label_map, outputs.examples, work, beam_args)
         totals = _merge(written, options)
         leaks = find_leaks(written, options)
@@ -82,6 +83,10 @@ def ingest(
         require_usable(statistics, written, options, leaks)
         if options.drift is not None:
             drift.require_no_drift(statistics.drift, options.drift, options.place("train"))
+    except OSError as error:  # those of reading the data have their own words
+        place = str(error.filename or outputs.examples)
+        fix = "make room there, or let this user write there, and run again"
+        raise Failed(f"a file can't be written: {error.strerror or error}", place, fix) from error
     finally:
         remove_folder(work)
     return statistics

@@ -19,6 +19,7 @@ SEQUENTIAL = (0xC0, 0xC1)  # start of frame: baseline, extended; both Huffman-co
 LARGEST_SIDE = 65_500  # libjpeg's own limit
 MOST_BLOCKS = 10  # of all components in one unit of a scan
 _SEGMENT = struct.Struct(">BBH")  # 0xff, its code, its length
+_MOST_KNOWN = 4096  # bytes of a header that is worth remembering
 _RESTARTS = range(0xD0, 0xD8)
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)  # less what may stand in coded data
 
@@ -40,25 +41,49 @@ class _Segments:
     components: tuple[tuple[int, int, int, int], ...] = ()  # id, h, v, quantisation table
     quantisation: set[int] = field(default_factory=set)
     huffman: set[tuple[int, int]] = field(default_factory=set)  # (0 for DC or 1 for AC, number)
-    metadata: bool = False
 
 
 def read_whole_jpeg(data: bytes) -> JpegHeader | None:
     """The header, where a decoder is sure to take the whole of `data`; None where only decoding can tell."""
     if data[:2] != bytes((0xFF, SOI)):
         return None
-    seen, position, size = _Segments(), 2, len(data)
+    position, size = 2, len(data)
+    tables, metadata = 0, False  # where they begin, behind what applications have put before them
     while position + 4 <= size:
         mark, code, length = _SEGMENT.unpack_from(data, position)
         end = position + 2 + length
-        if mark != 0xFF or length < 2 or end > size or not _takes(code, data[position + 4 : end], seen):
+        if mark != 0xFF or length < 2 or end > size:
             return None
         if code == SOS:
-            if _code_after_scan(data, end) != EOI:
-                return None
-            return JpegHeader(seen.size, len(seen.components) == 1, seen.metadata)
+            segments = data[tables or position : end]
+            header_in = _known_header if len(segments) <= _MOST_KNOWN else _header_in
+            header = header_in(segments, metadata)
+            return header if header and _code_after_scan(data, end) == EOI else None
+        metadata = metadata or code == APP1
+        if not tables and not _says_nothing(code):
+            tables = position
         position = end
     return None
+
+
+def _header_in(segments: bytes, metadata: bool) -> JpegHeader | None:
+    """The header, of whole segments up to that of the scan; None where a decoder may not take one of them."""
+    seen, position = _Segments(), 0
+    while position < len(segments):
+        _, code, length = _SEGMENT.unpack_from(segments, position)
+        if not _takes(code, segments[position + 4 : position + 2 + length], seen):
+            return None
+        position += 2 + length
+    return JpegHeader(seen.size, len(seen.components) == 1, metadata)
+
+
+# The images of a data set have few headers between them.
+_known_header = lru_cache(maxsize=256)(_header_in)
+
+
+def _says_nothing(code: int) -> bool:
+    """Whether a decoder passes over a segment: a comment, or an application's own."""
+    return code == COMMENT or 0xE0 <= code <= 0xEF
 
 
 def reaches_its_end(data: bytes) -> bool:
@@ -112,12 +137,9 @@ def _takes(code: int, body: bytes, seen: _Segments) -> bool:
         return _takes_scan(body, seen)
     if code == DRI:
         return len(body) == 2
-    seen.metadata = seen.metadata or code == APP1
-    return code == COMMENT or 0xE0 <= code <= 0xEF  # the latter are applications' own
+    return _says_nothing(code)
 
 
-# The images of a data set have few headers between them.
-@lru_cache(maxsize=256)
 def _frame_in(body: bytes) -> tuple[tuple[int, int], tuple[tuple[int, int, int, int], ...]] | None:
     """(width, height) and the components, None for a frame that isn't taken."""
     if len(body) < 6:
@@ -139,7 +161,6 @@ def _frame_in(body: bytes) -> tuple[tuple[int, int], tuple[tuple[int, int, int, 
     return ((width, height), components) if taken else None
 
 
-@lru_cache(maxsize=256)
 def _quantisation_in(body: bytes) -> frozenset[int] | None:
     """The numbers of the tables, None for a segment that isn't taken."""
     numbers = set()
@@ -153,7 +174,6 @@ def _quantisation_in(body: bytes) -> frozenset[int] | None:
     return frozenset(numbers)
 
 
-@lru_cache(maxsize=256)
 def _huffman_in(body: bytes) -> frozenset[tuple[int, int]] | None:
     """(0 for DC or 1 for AC, number) of the tables, None for a segment that isn't taken."""
     tables = set()

@@ -6,9 +6,10 @@ import posixpath
 from collections.abc import Iterable, Sequence
 
 from components.example_gen import file_systems
+from components.example_gen.named_files import WEB, as_path, find_named
 from components.example_gen.records import Finding, ImageRecord, with_notes
 from components.example_gen.sources import FileSource
-from components.example_gen.tree import Tree, base_name, by_name, plain, stem
+from components.example_gen.tree import Tree, plain, stem
 from detection.errors import BadInput
 
 # A list in such a folder speaks of pictures beside the folder.
@@ -16,31 +17,34 @@ LIST_FOLDERS = frozenset(("annotations", "annotation", "labels"))
 
 
 class Pictures:
-    """The folder of a list's pictures, and which of them the list has named so far."""
+    """The pictures that a list names, and which of them it has been asked for so far."""
 
-    def __init__(self, list_file: str, tree: Tree) -> None:
+    def __init__(self, list_file: str, tree: Tree, names: Sequence[str]) -> None:
         self.list_file, self.tree = list_file, tree
-        self._by_name = by_name(tree.images)
+        self._start = tree.path("x")[:-1]
+        self._elsewhere = {name for name in names if self._is_local_file_elsewhere(name)}
+        inside = (name.removeprefix(self._start) for name in names if name not in self._elsewhere)
+        self._found = find_named(inside, tree.files)
         self._used: set[str] = set()
 
     @classmethod
     def beside(cls, list_file: str, names: Sequence[str]) -> Pictures:
-        """Takes the first folder, of those where they usually lie, that has a picture of the list.
+        """Takes the folder, of those where they usually lie, that has the most of them; of equals the first.
 
         Raises BadInput where none of these folders has any picture.
         """
         trees = [Tree.at(folder) for folder in _usual_folders(list_file)]
-        stated = {_relative(name) for name in names}
-        bases = {plain(base_name(name)) for name in names}
-        for tree in trees:
-            if not stated.isdisjoint(tree.file_set):
-                return cls(list_file, tree)
+        stated = {as_path(name) for name in names}
+        bases = {plain(posixpath.basename(path)) for path in stated}
+        most = max(trees, key=lambda tree: len(stated & tree.file_set))
+        if not stated.isdisjoint(most.file_set):
+            return cls(list_file, most, names)
         for tree in trees:
             if any(plain(posixpath.basename(image)) in bases for image in tree.images):
-                return cls(list_file, tree)
+                return cls(list_file, tree, names)
         for tree in trees:
             if tree.images or any(file_systems.is_file(name) for name in names if _is_whole(name)):
-                return cls(list_file, tree)
+                return cls(list_file, tree, names)
         looked = ", ".join(tree.root for tree in trees)
         raise BadInput(
             f"none of the images that {posixpath.basename(list_file)} names is found",
@@ -49,19 +53,18 @@ class Pictures:
         )
 
     def source(self, name: str) -> FileSource | None:
-        """The picture of this name: so placed in the folder, or the only one of this name in it."""
-        if not name:
-            return None
-        relative = _relative(name)
-        if relative not in self.tree.file_set:
-            if _is_whole(name) and file_systems.is_file(name):
-                return FileSource(name)
-            same = self._by_name.get(plain(base_name(name)), [])
-            if len(same) != 1:
-                return None
-            relative = same[0]
-        self._used.add(relative)
-        return self.tree.source(relative)
+        """The picture of this name, one of the list's; None if it isn't there, or if several could be meant.
+
+        An address in a bucket counts where no copy of it lies in the folder.
+        """
+        if name in self._elsewhere:
+            return FileSource(name)
+        relative = self._found.get(name.removeprefix(self._start))
+        if relative is not None:
+            self._used.add(relative)
+            return self.tree.source(relative)
+        in_bucket = _is_whole(name) and file_systems.is_remote(name) and file_systems.is_file(name)
+        return FileSource(name) if in_bucket else None
 
     def noted(self, records: list[ImageRecord]) -> list[ImageRecord]:
         """The records, the first with a note of the pictures beside the named ones that aren't listed."""
@@ -74,6 +77,10 @@ class Pictures:
         note = Finding(posixpath.basename(self.list_file), None, "DATA035", "ignored", detail)
         return with_notes(records, [note])
 
+    def _is_local_file_elsewhere(self, name: str) -> bool:
+        inside = self._start and name.startswith(self._start)
+        return name.startswith("/") and not inside and file_systems.is_file(name)
+
 
 def _usual_folders(list_file: str) -> Iterable[str]:
     folder, own = posixpath.dirname(list_file), stem(list_file)
@@ -84,10 +91,7 @@ def _usual_folders(list_file: str) -> Iterable[str]:
     return [file_systems.join(folder, name) for name in names]
 
 
-def _relative(name: str) -> str:
-    return posixpath.normpath(name.replace("\\", "/"))
-
-
 def _is_whole(name: str) -> bool:
     """Whether the name says by itself where the picture is."""
-    return name.startswith("/") or file_systems.is_remote(name)
+    scheme, found, _ = name.partition("://")
+    return name.startswith("/") or bool(found) and scheme.lower() not in WEB

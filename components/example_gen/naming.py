@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from components.example_gen.records import BoxRecord, Finding, ImageRecord
@@ -14,13 +14,19 @@ def with_unique_names(parts: Sequence[tuple[str, list[ImageRecord]]]) -> list[Im
     """The records of a split that was read from several paths, in their order.
 
     Several folders put what tells them apart before their images' names. What still has another image's name
-    gets a number, and a note. An image that comes a second time, the same file, is set aside.
+    gets a number that makes it one of its own, and a note. An image that comes a second time, the same file,
+    is set aside.
 
     Args:
       parts: each path with its records.
     """
     prefixes = _prefixes([path for path, _ in parts])
     names: dict[str, int] = {}
+    given = {
+        prefix + record.name
+        for prefix, (_, records) in zip(prefixes, parts, strict=True)
+        for record in records
+    }
     sources: dict[ImageSource, str] = {}
     result = []
     for prefix, (_, records) in zip(prefixes, parts, strict=True):
@@ -30,9 +36,9 @@ def with_unique_names(parts: Sequence[tuple[str, list[ImageRecord]]]) -> list[Im
             if record.source is not None and record.source in sources and record.problem is None:
                 detail = f"it is listed before, as {sources[record.source]}"
                 problem = Finding(record.name, None, "DATA023", "quarantined", detail)
-                record = replace(record, problem=problem)
+                record = record._replace(problem=problem)
             elif names[record.name] > 1:
-                record = _numbered(record, names[record.name])
+                record = _numbered(record, names, given)
             if record.source is not None:
                 sources.setdefault(record.source, record.name)
             result.append(record)
@@ -46,10 +52,9 @@ def renamed(record: ImageRecord, name: str) -> ImageRecord:
         return replace(finding, file=name) if finding and finding.file == record.name else finding
 
     def moved_box(box: BoxRecord) -> BoxRecord:
-        return replace(box, problem=moved(box.problem)) if box.problem else box
+        return box._replace(problem=moved(box.problem)) if box.problem else box
 
-    return replace(
-        record,
+    return record._replace(
         name=name,
         problem=moved(record.problem),
         notes=tuple(moved(note) or note for note in record.notes),
@@ -57,13 +62,16 @@ def renamed(record: ImageRecord, name: str) -> ImageRecord:
     )
 
 
-def _numbered(record: ImageRecord, number: int) -> ImageRecord:
+def _numbered(record: ImageRecord, names: dict[str, int], given: Set[str]) -> ImageRecord:
+    """The record with the next number that makes a name nobody has; `names` counts those of each name."""
     root, suffix = posixpath.splitext(record.name)
-    name = f"{root} ({number}){suffix}"
+    while (name := f"{root} ({names[record.name]}){suffix}") in given:
+        names[record.name] += 1
+    number = names[record.name]
     detail = f"another image has the name {record.name} too; this one is number {number}"
     note = Finding(name, None, "DATA023", "kept", detail)
     record = renamed(record, name)
-    return record if record.problem else replace(record, notes=(*record.notes, note))
+    return record if record.problem else record._replace(notes=(*record.notes, note))
 
 
 def _prefixes(paths: list[str]) -> list[str]:

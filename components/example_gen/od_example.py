@@ -18,8 +18,7 @@ from components.example_gen.example_bytes import (
 )
 from components.example_gen.records import GoodBox
 
-# The images of a data set are alike in size, and in the classes that they show together.
-_ints = lru_cache(maxsize=4096)(ints_entry)
+_FEW = 32  # objects, as another image may well have them too
 
 
 def to_example(
@@ -40,35 +39,52 @@ def to_example(
     Returns:
       The serialised Example; the same input gives the same bytes.
     """
-    width, height = image.size
-    entries: dict[str, Entry] = {}
-
-    def put_bytes(key: str, values: list[bytes]) -> None:
-        entries[key] = bytes_entry(key, values)
-
-    def put_ints(key: str, values: list[int]) -> None:
-        entries[key] = _ints(key, tuple(values))
-
-    def put_floats(key: str, values: list[float]) -> None:
+    encoded_name = name.encode()
+    objects = tuple([(box.label, box.label_id, box.difficult, box.truncated) for box in boxes])
+    entries: dict[str, Entry] = {
+        "image/encoded": bytes_entry("image/encoded", (image.encoded,)),
+        "image/filename": bytes_entry("image/filename", (encoded_name,)),
+        "image/key/sha256": bytes_entry("image/key/sha256", (sha256.encode(),)),
+        "image/source_id": bytes_entry("image/source_id", (encoded_name,)),
+        **_of_picture(image.format, *image.size),
+        **(_of_few_objects if len(boxes) <= _FEW else _of_objects)(objects),
+    }
+    ymin, xmin, ymax, xmax = zip(*[box[:4] for box in boxes], strict=True) if boxes else ((),) * 4
+    for key, values in (
+        ("image/object/bbox/xmax", xmax),
+        ("image/object/bbox/xmin", xmin),
+        ("image/object/bbox/ymax", ymax),
+        ("image/object/bbox/ymin", ymin),
+    ):
         entries[key] = floats_entry(key, values)
-
-    put_bytes("image/encoded", [image.encoded])
-    put_bytes("image/filename", [name.encode()])
-    put_bytes("image/format", [image.format.encode()])
-    put_ints("image/height", [height])
-    put_bytes("image/key/sha256", [sha256.encode()])
-    put_floats("image/object/bbox/xmax", [box.xmax for box in boxes])
-    put_floats("image/object/bbox/xmin", [box.xmin for box in boxes])
-    put_floats("image/object/bbox/ymax", [box.ymax for box in boxes])
-    put_floats("image/object/bbox/ymin", [box.ymin for box in boxes])
-    put_ints("image/object/class/label", [box.label_id for box in boxes])
-    put_bytes("image/object/class/text", [box.label.encode() for box in boxes])
-    put_ints("image/object/difficult", [int(box.difficult) for box in boxes])
-    put_ints("image/object/truncated", [int(box.truncated) for box in boxes])
-    put_bytes("image/source_id", [name.encode()])
-    put_ints("image/width", [width])
     if masks:
-        put_bytes("image/object/mask", [box.mask or b"" for box in boxes])
+        entries["image/object/mask"] = bytes_entry("image/object/mask", [box.mask or b"" for box in boxes])
     for key, value in (more or {}).items():
         entries[key] = feature_entry(key, value.SerializeToString(deterministic=True))
     return example_of(entries)
+
+
+@lru_cache(maxsize=1024)
+def _of_picture(form: str, width: int, height: int) -> dict[str, Entry]:
+    return {
+        "image/format": bytes_entry("image/format", (form.encode(),)),
+        "image/height": ints_entry("image/height", (height,)),
+        "image/width": ints_entry("image/width", (width,)),
+    }
+
+
+def _of_objects(objects: tuple[tuple[str, int, bool, bool], ...]) -> dict[str, Entry]:
+    """Args: `objects`: of each (label, label_id, difficult, truncated)."""
+    text = "image/object/class/text"
+    entries = {text: bytes_entry(text, [values[0].encode() for values in objects])}
+    for at, key in (
+        (1, "image/object/class/label"),
+        (2, "image/object/difficult"),
+        (3, "image/object/truncated"),
+    ):
+        entries[key] = ints_entry(key, [int(values[at]) for values in objects])
+    return entries
+
+
+# The images of a data set are alike in size, and in the classes that they show together.
+_of_few_objects = lru_cache(maxsize=1024)(_of_objects)

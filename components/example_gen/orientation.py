@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from PIL import Image
 
 from components.example_gen.records import GoodBox
@@ -45,7 +43,7 @@ def turn_box(box: GoodBox, orientation: int) -> GoodBox:
         return box
     corners = [_turn_point(box.xmin, box.ymin, orientation), _turn_point(box.xmax, box.ymax, orientation)]
     (xmin, xmax), (ymin, ymax) = (sorted(point[i] for point in corners) for i in (0, 1))
-    return replace(box, ymin=ymin, xmin=xmin, ymax=ymax, xmax=xmax)
+    return box._replace(ymin=ymin, xmin=xmin, ymax=ymax, xmax=xmax)
 
 
 def _turn_point(x: float, y: float, orientation: int) -> tuple[float, float]:

@@ -12,14 +12,16 @@ from components.example_gen import file_systems, tutorial_csv
 from components.example_gen.coco import find_json, read_coco
 from components.example_gen.collector import no_collection
 from components.example_gen.detect import detect_format, is_pattern
+from components.example_gen.image_sets import is_image_set, read_image_set
 from components.example_gen.naming import with_unique_names
 from components.example_gen.records import DataOptions, ImageRecord, as_options
 from components.example_gen.spans import deliveries, filled, uses_span
 from components.example_gen.stated_splits import stated_splits
 from components.example_gen.tfrecord import find_tfrecords, read_tfrecords
 from components.example_gen.tree import Tree
-from components.example_gen.voc import is_image_set, read_image_set, read_voc
-from components.example_gen.yolo import has_labels, read_yolo
+from components.example_gen.voc import read_voc, voc_tree
+from components.example_gen.yolo import read_yolo
+from components.example_gen.yolo_labels import has_labels
 from components.example_gen.yolo_yaml import names_for
 from detection.errors import BadInput
 
@@ -96,7 +98,9 @@ def _read(path: str, data_format: str, split: str, masks: bool) -> list[ImageRec
         return _read_coco(path, split, masks)
     if data_format == "tfrecord":
         return _read_tfrecords(path, split, masks)
-    readers = {"voc": _read_voc, "csv": _read_csv, "yolo": read_yolo, "images": _read_images}
+    if data_format == "yolo":
+        return read_yolo(path, split, masks)
+    readers = {"voc": _read_voc, "csv": _read_csv, "images": _read_images}
     return readers[data_format](path, split)
 
 
@@ -146,7 +150,7 @@ def _read_voc(path: str, split: str) -> list[ImageRecord]:
         return read_image_set(path, split)
     fix = "name the folder of the XML files, or a list in ImageSets/"
     _require_folder(path, "Pascal VOC data is a folder", fix)
-    return read_voc(Tree.at(path), split)
+    return read_voc(voc_tree(path), split)
 
 
 def _read_csv(path: str, split: str) -> list[ImageRecord]:

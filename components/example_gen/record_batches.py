@@ -11,33 +11,36 @@ import pickle
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, cast
+from functools import partial
+from typing import Any, cast
 
 from components.example_gen.file_systems import is_remote, open_binary, read_bytes, unpack
 from components.example_gen.outputs import join, whole_file, write_bytes
-from components.example_gen.records import ImageRecord
+from components.example_gen.records import BoxRecord, ImageRecord
 from components.example_gen.sources import ImageSource, RecordSource
 
 BATCH = 128
+_BOXES = ImageRecord._fields.index("boxes")
+_box = partial(tuple.__new__, BoxRecord)  # as BoxRecord._make, which counts the values again
 
 
-class Packed(NamedTuple):
-    """One record, unread: whoever only hashes or sorts the images needn't unpack the boxes."""
+# The record's split, name and source, and the whole of it by pack: whoever only hashes or sorts the images
+# needn't unpack the boxes. Tuples, all of them, for a class costs five times as much to pickle.
+Packed = tuple[str, str, ImageSource | None, bytes]
 
-    split: str
-    name: str
-    source: ImageSource | None
-    record: bytes
 
-    @classmethod
-    def of(cls, record: ImageRecord) -> Packed:
-        """Packs a record."""
-        pickled = pickle.dumps(record, pickle.HIGHEST_PROTOCOL)
-        return cls(record.split, record.name, record.source, pickled)
+def pack(record: ImageRecord) -> bytes:
+    """The record as bytes."""
+    values: list[Any] = list(record)
+    values[_BOXES] = list(map(tuple, record.boxes))
+    return pickle.dumps(values, pickle.HIGHEST_PROTOCOL)
 
-    def unpack(self) -> ImageRecord:
-        """The record."""
-        return cast(ImageRecord, pickle.loads(self.record))
+
+def unpack_record(packed: bytes) -> ImageRecord:
+    """The record of pack."""
+    values = pickle.loads(packed)
+    values[_BOXES] = tuple(map(_box, values[_BOXES]))
+    return ImageRecord._make(values)
 
 
 @dataclass
@@ -63,7 +66,8 @@ def write_batches(records: Iterable[ImageRecord], folder: str) -> Batches:
     for record in records:
         batches.images += 1
         batches.boxes += len(record.boxes)
-        batch.append(Packed.of(_at_hand(record, folder, copies)))
+        record = _at_hand(record, folder, copies)
+        batch.append((record.split, record.name, record.source, pack(record)))
         if len(batch) == BATCH:
             write()
     if batch:
@@ -97,4 +101,4 @@ def _at_hand(record: ImageRecord, folder: str, copies: dict[str, str]) -> ImageR
             else:
                 shutil.copyfileobj(original, out, 1 << 20)
         copies[source.path] = name
-    return replace(record, source=replace(source, path=copies[source.path], compressed=False))
+    return record._replace(source=replace(source, path=copies[source.path], compressed=False))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import PurePath
 from typing import Any, Literal, NamedTuple
 
@@ -14,7 +14,6 @@ from pydantic import (
     model_validator,
 )
 
-from components.example_gen.quick_pickle import QuickPickle
 from components.example_gen.rules import RULES
 from components.example_gen.sources import ImageSource
 from components.settings import Paths, Section
@@ -128,8 +127,18 @@ class Finding:
         return {**asdict(self), "rule": RULES[self.code]}
 
 
-@dataclass(frozen=True, slots=True)
-class BoxRecord(QuickPickle):
+class Outline(NamedTuple):
+    """An object's shape as the annotation says it, undrawn: `segmentation` is COCO's, as JSON.
+
+    A list of polygons [x1, y1, x2, y2, ...], in pixels or in shares of the image, or run lengths.
+    """
+
+    segmentation: str
+    shares: bool = False
+
+
+# The three that there are many of are tuples: made, pickled and read again at a third of a dataclass's cost.
+class BoxRecord(NamedTuple):
     """One annotated object as it stands in its file, unchecked; NaN where no number stood.
 
     The corners are pixels, or shares of the image where its ImageRecord says so.
@@ -144,7 +153,7 @@ class BoxRecord(QuickPickle):
     difficult: bool = False
     truncated: bool = False
     crowd: bool = False
-    mask: bytes | None = None  # PNG, 8-bit grey, 0 or 255, of the image's size; only where masks are wanted
+    mask: bytes | Outline | None = None  # a grey PNG of the image's size, or its outline; where it is wanted
     label_id: int | None = None  # as the data state it; the label map's where `label` is ""
     problem: Finding | None = None  # a reader's reason to set it aside
 
@@ -157,8 +166,7 @@ class ContextPlace(NamedTuple):
     row_length: int  # of its rows, as it states it; 0 where it doesn't
 
 
-@dataclass(frozen=True, slots=True)
-class ImageRecord(QuickPickle):
+class ImageRecord(NamedTuple):
     """One image with its annotation, or an annotation that has lost its image.
 
     `split` is "train", "eval", "test", or "" where the image's content decides. `name` is the image's path
@@ -188,8 +196,7 @@ class ImageRecord(QuickPickle):
         return (1, 1) if self.shares else (self.width, self.height)
 
 
-@dataclass(frozen=True, slots=True)
-class GoodBox(QuickPickle):
+class GoodBox(NamedTuple):
     """A checked object: corners normalised to 0..1 in the upright image, and its label map id."""
 
     ymin: float
@@ -201,10 +208,10 @@ class GoodBox(QuickPickle):
     difficult: bool
     truncated: bool
     crowd: bool = False
-    mask: bytes | None = None  # as in BoxRecord
+    mask: bytes | None = None  # PNG, 8-bit grey, 0 or 255, of the written image's size
 
 
 def with_notes(records: list[ImageRecord], notes: Iterable[Finding]) -> list[ImageRecord]:
     """The records, the first with these notes before its own; they speak of the whole file."""
     notes = tuple(notes)
-    return [replace(records[0], notes=(*notes, *records[0].notes)), *records[1:]] if records else []
+    return [records[0]._replace(notes=(*notes, *records[0].notes)), *records[1:]] if records else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import pickle
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import cast
 
 from components.example_gen.encode import Outcome
@@ -71,7 +71,7 @@ class ShardReport:
         if len(self.waiting) == TOGETHER:
             self._count()
         if written and len(self.samples) < SAMPLES:
-            boxes = tuple(replace(box, mask=None) for box in outcome.boxes)
+            boxes = tuple(box if box.mask is None else box._replace(mask=None) for box in outcome.boxes)
             self.samples.append(Sample(outcome.sha256, _shown(record), boxes))
 
     def _count(self) -> None:
@@ -128,4 +128,4 @@ def _shown(record: ImageRecord) -> ImageRecord:
     """The record without what a thumbnail doesn't show."""
     if all(box.mask is None for box in record.boxes):
         return record
-    return replace(record, boxes=tuple(replace(box, mask=None) for box in record.boxes))
+    return record._replace(boxes=tuple(box._replace(mask=None) for box in record.boxes))

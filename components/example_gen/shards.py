@@ -18,7 +18,7 @@ PARALLEL_SHARDS = 32
 _HUFFMAN_ONLY = 2
 # TensorFlow's writer has a buffer for what is compressed only. Without one, each image is written by itself,
 # which costs half as much again.
-_BUFFER = 256 * 1024
+_BUFFER = 1 << 20
 
 
 def shard_count(total_bytes: int) -> int:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable
 from components.example_gen import file_systems
 from components.example_gen.coco import find_json
 from components.example_gen.detect import detect_format
+from components.example_gen.image_sets import IMAGE_SETS, image_set_home, is_image_set
 from components.example_gen.tfrecord import find_tfrecords
 from components.example_gen.tree import Tree, stem
-from components.example_gen.voc import is_image_set
+from components.example_gen.voc import ANSWERING, IMAGE_FOLDERS
+from components.example_gen.yolo_labels import answering
 from components.example_gen.yolo_yaml import YAML_SUFFIXES, find_yaml, read_yaml
 from detection.errors import BadInput
 
@@ -19,6 +21,7 @@ NAMES = {
     "eval": frozenset(("eval", "val", "valid", "validation", "dev")),
     "test": frozenset(("test", "testing")),
 }
+BOTH = frozenset(("trainval",))  # train and val together
 
 
 def stated_splits(path: str, data_format: str) -> dict[str, tuple[str, ...]]:
@@ -72,6 +75,10 @@ def _by_name(paths: Iterable[str], root: str) -> dict[str, tuple[str, ...]]:
             found.setdefault(said.pop(), []).append(path)
         else:
             others.append(path)
+    if "train" not in found:  # VOC's trainval.txt, where there is no train.txt
+        both = [path for path in others if _words(path.split("/")[-1]) & BOTH]
+        others = [path for path in others if path not in both]
+        found |= {"train": both} if both else {}
     splits = _useful({split: tuple(files) for split, files in found.items()})
     if splits and others:
         raise BadInput(
@@ -83,8 +90,12 @@ def _by_name(paths: Iterable[str], root: str) -> dict[str, tuple[str, ...]]:
 
 
 def _splits_in(name: str) -> set[str]:
-    words = set(re.findall("[a-z]+", name.lower()))
+    words = _words(name)
     return {split for split, names in NAMES.items() if names & words}
+
+
+def _words(name: str) -> set[str]:
+    return set(re.findall("[a-z]+", name.lower()))
 
 
 def _useful(splits: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
@@ -94,9 +105,23 @@ def _useful(splits: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
 
 
 def _image_sets(tree: Tree) -> list[str]:
-    """ImageSets/Main/train.txt and its like, not the lists for one class (dog_train.txt)."""
-    every = frozenset.union(*NAMES.values())
-    return [tree.path(file) for file in tree.files if is_image_set(file) and stem(file).lower() in every]
+    """ImageSets/Main/train.txt and its like, not the lists for one class (dog_train.txt).
+
+    The lists for other tasks (Segmentation/, Layout/) name the same pictures again, divided otherwise.
+    """
+    every = frozenset.union(BOTH, *NAMES.values())
+    lists = [file for file in tree.files if is_image_set(file) and stem(file).lower() in every]
+    found: list[str] = []
+    for home in dict.fromkeys(map(image_set_home, lists)):
+        of_home = [file for file in lists if image_set_home(file) == home]
+        for main in ("main", IMAGE_SETS):
+            if chosen := [file for file in of_home if file.lower().split("/")[-2] == main]:
+                of_home = chosen
+                break
+        if any("train" in _splits_in(file.split("/")[-1]) for file in of_home):
+            of_home = [file for file in of_home if stem(file).lower() not in BOTH]
+        found += of_home
+    return [tree.path(file) for file in sorted(found)]
 
 
 def _tables(tree: Tree) -> list[str]:
@@ -105,12 +130,27 @@ def _tables(tree: Tree) -> list[str]:
 
 
 def _folders(tree: Tree) -> list[str]:
-    """The folders right below that have images and annotations, and the folder itself if it has images."""
-    described = {
-        file.split("/")[0] for file in tree.with_suffix(".xml", ".txt", ".json", ".csv") if "/" in file
-    }
-    tops = {image.split("/")[0] if "/" in image else "" for image in tree.images}
-    return [tree.path(top) for top in sorted(tops & (described | {""}))]
+    """The folders right below that have images and annotations, and the folder itself if it has images.
+
+    Where all images lie in a folder for images, those below that: images/train beside images/train/*.xml,
+    annotations/train or labels/train. Of the others those too that say no split: their images would be lost.
+    """
+    tops = _tops(tree.images)
+    described: set[str] = set()
+    if len(tops) == 1 and min(tops).lower() in IMAGE_FOLDERS:
+        labels = [*answering(tree.path(min(tops))), *map(tree.path, ANSWERING)]
+        for folder in dict.fromkeys(labels):
+            described |= _tops(Tree.at(folder).with_suffix(".txt", ".xml"))
+        tree = tree.below(min(tops))
+        tops = _tops(tree.images)
+    described |= _tops(tree.with_suffix(".xml", ".txt", ".json", ".csv"))
+    unclear = {top for top in tops if not _splits_in(top)}
+    return [tree.path(top) for top in sorted(tops & described | unclear)]
+
+
+def _tops(files: Iterable[str]) -> set[str]:
+    """The first folder of each file; "" for one that lies in none."""
+    return {file.split("/")[0] if "/" in file else "" for file in files}
 
 
 # For each way to state splits: the formats that it can be, and what finds its parts.

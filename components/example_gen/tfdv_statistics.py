@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from components.example_gen.outputs import join, make_folder, write_bytes
+from components.example_gen.records import GoodBox
 from components.example_gen.statistics import WrittenImage
 
 STATISTICS_FILE = "FeatureStats.pb"  # TFX's name, below Split-NAME/
@@ -29,6 +31,7 @@ _FIELDS = pa.schema(
         ("image/object/truncated", pa.list_(pa.int64())),
     ]
 )
+_OF_BOX = ("ymin", "xmin", "ymax", "xmax", "label_id", "label", "difficult", "truncated")  # as in _FIELDS
 
 
 class TabularStatistics:
@@ -44,25 +47,32 @@ class TabularStatistics:
         self._parts: list[Any] | None = None
         self._waiting: list[pa.RecordBatch] = []
 
+    def __getstate__(self) -> tuple[list[Any] | None, bytes]:
+        """With Arrow's own format for its tables, in a twentieth of the time that their pickling takes."""
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, _FIELDS) as stream:
+            for batch in self._waiting:
+                stream.write_batch(batch)
+        return self._parts, sink.getvalue().to_pybytes()
+
+    def __setstate__(self, state: tuple[list[Any] | None, bytes]) -> None:
+        self._parts = state[0]
+        self._waiting = list(pa.ipc.open_stream(state[1]))
+
     def add(self, images: Sequence[WrittenImage]) -> None:
         """Images as they are written."""
         boxes = [box for _, found in images for box in found]
-        ends = list(accumulate((len(found) for _, found in images), initial=0))
-        by_image = ([height for (_, height), _ in images], [width for (width, _), _ in images])
-        by_box: tuple[list[Any], ...] = (
-            [box.ymin for box in boxes],
-            [box.xmin for box in boxes],
-            [box.ymax for box in boxes],
-            [box.xmax for box in boxes],
-            [box.label_id for box in boxes],
-            [box.label.encode() for box in boxes],
-            [int(box.difficult) for box in boxes],
-            [int(box.truncated) for box in boxes],
-        )
-        every_image = range(len(images) + 1)
-        columns = [(every_image, values) for values in by_image] + [(ends, values) for values in by_box]
+        values: Iterable[Sequence[Any]] = zip(*boxes, strict=True) if boxes else repeat(())
+        of_box = dict(zip(GoodBox._fields, values, strict=False))
+        every_image = pa.array(range(len(images) + 1), pa.int32())
+        ends = pa.array(list(accumulate((len(found) for _, found in images), initial=0)), pa.int32())
+        columns = [
+            (every_image, [height for (_, height), _ in images]),
+            (every_image, [width for (width, _), _ in images]),
+            *((ends, of_box[name]) for name in _OF_BOX),
+        ]
         arrays = [
-            pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(values, field.type.value_type))
+            pa.ListArray.from_arrays(offsets, _array(values, field.type.value_type))
             for (offsets, values), field in zip(columns, _FIELDS, strict=True)
         ]
         self._wait(pa.RecordBatch.from_arrays(arrays, schema=_FIELDS))
@@ -126,6 +136,11 @@ def write_statistics(splits: Iterable[tuple[str, TabularStatistics]], statistics
             make_folder(schema)
             text = text_format.MessageToString(infer_schema(result))
             write_bytes(join(schema, SCHEMA_FILE), text.encode())
+
+
+def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """As pa.array, which takes no flags for numbers."""
+    return pa.array(values if kind == pa.binary() else np.array(values, kind.to_pandas_dtype()), kind)
 
 
 def _generators() -> list[Any]:

@@ -7,7 +7,6 @@ import posixpath
 import re
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
 from components.example_gen import file_systems
@@ -20,6 +19,7 @@ from detection.errors import BadInput
 # x.record, x.tfrecords.gz, x.record-00000-of-00010, x-00000-of-00010.tfrecord.gz
 NAME = re.compile(r".*\.(tf_?)?records?(-\d+-of-\d+)?(\.gz)?|.*-\d{5}-of-\d{5}(\.gz)?", re.I)
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
+OF_OBJECTS = ("class/text", "class/label", "difficult", "truncated", "group_of", "is_crowd", "mask")
 CONTEXT, CONTEXT_LENGTH = "image/context_features", "image/context_feature_length"
 _GZIP = b"\x1f\x8b"
 
@@ -38,7 +38,8 @@ def read_tfrecords(files: list[str], split: str, masks: bool = False) -> list[Im
     """The records of several files in their order; no picture is decoded.
 
     Boxes are shares of the image. Where an example has no class text, the label stays "" and `label_id` says
-    what it has. Damaged stretches and examples that can't be read are records without a picture.
+    what it has. A list of another length than the boxes' isn't used, but noted. Damaged stretches and
+    examples that can't be read are records without a picture.
 
     Args:
       masks: whether each box gets its mask, where the example has them.
@@ -119,8 +120,15 @@ def _record(
     )
     if len(counts) > 1:
         detail = "its corners differ in number: " + ", ".join(f"{k} {len(v)}" for k, v in lists.items())
-        return replace(record, problem=Finding(name, None, "DATA013", "quarantined", detail))
-    return replace(record, boxes=tuple(_boxes(features, lists, counts.pop(), masks)))
+        return record._replace(problem=Finding(name, None, "DATA013", "quarantined", detail))
+    count = counts.pop()
+    others = {key: len(features.get(f"image/object/{key}", ())) for key in OF_OBJECTS}
+    notes = tuple(
+        Finding(name, None, "DATA013", "ignored", f"it has {n} image/object/{key} for {count} objects")
+        for key, n in others.items()
+        if n not in (0, count)
+    )
+    return record._replace(boxes=tuple(_boxes(features, lists, count, masks)), notes=notes)
 
 
 def _boxes(

@@ -13,7 +13,11 @@ from components.example_gen.sources import FileSource
 
 # Also those that nothing here decodes: they are set aside by name, not passed over.
 IMAGE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".heic", ".avif")
+    f".{kind}"
+    for kind in (
+        *("jpg", "jpeg", "jpe", "jfif", "png", "bmp", "dib", "gif", "tif", "tiff", "webp"),
+        *("ppm", "pgm", "pbm", "pnm", "jp2", "j2k", "heic", "heif", "avif", "jxl"),
+    )
 )
 
 

@@ -17,7 +17,7 @@ TOP_REASONS = 5
 
 
 def find_leaks(rows: Rows, options: DataOptions) -> list[tuple[str, Finding]]:
-    """The pictures that stand in two splits: (split, finding DATA011) for each picture and pair of splits.
+    """The pictures that are written to two splits: (split, finding DATA011) for each and each pair of splits.
 
     Where the content decides the split there can't be any. `rows` is read twice; what is held in memory
     grows with the splits other than train only.
@@ -30,11 +30,11 @@ def find_leaks(rows: Rows, options: DataOptions) -> list[tuple[str, Finding]]:
     order = {split: place for place, split in enumerate(options.splits)}
     first: dict[bytes, dict[str, str]] = {}  # content -> split -> the first name by sort
     for row in rows:
-        if row.get("sha256") and row["split"] != "train":
+        if row.get("written") and row["split"] != "train":
             names = first.setdefault(bytes.fromhex(row["sha256"]), {})
             names[row["split"]] = min(row["name"], names.get(row["split"], row["name"]))
     for row in rows:
-        if row.get("sha256") and row["split"] == "train":
+        if row.get("written") and row["split"] == "train":
             found = first.get(bytes.fromhex(row["sha256"]))
             if found is not None:
                 found["train"] = min(row["name"], found.get("train", row["name"]))

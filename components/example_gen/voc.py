@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from components.example_gen import file_systems
 from components.example_gen.records import Finding, ImageRecord
-from components.example_gen.tree import Tree, base_name, by_name, plain, stem
+from components.example_gen.tree import Tree, by_name, plain, stem
 from components.example_gen.voc_xml import UNREADABLE, Annotation, parse_annotation
 
 # Folders that only say what lies in them: Annotations/a.xml and JPEGImages/a.jpg are one picture.
 XML_FOLDERS = frozenset(("annotations", "annotation", "xmls", "xml", "labels"))
 IMAGE_FOLDERS = frozenset(("jpegimages", "images", "image", "imgs", "img"))
-IMAGE_SETS = "imagesets"
+ANSWERING = (
+    "Annotations",
+    "annotations",
+    "xmls",
+    "xml",
+    "labels",
+)  # what people call the first beside images/
 LOOK_AT = 200  # XML files, to see whether a folder is VOC's
 
 
@@ -23,18 +29,25 @@ def read_voc(tree: Tree, split: str) -> list[ImageRecord]:
 
     An XML belongs to the image of its own name in the same folder, else in the image folder that answers to
     its own (Annotations/2026/a.xml: JPEGImages/2026/a.jpg), else to the one that its <filename> names.
-    Nothing is dropped: an XML without image and an image without XML are records too. Only where images have
+    Nothing is dropped: an XML without image and an image without XML are records too, and so is a second XML
+    of an image. Only where images have
     a folder of their own beside the XML files', other pictures there (SegmentationClass/) are no data.
     """
     parsed = {xml: _try_parse(tree, xml) for xml in tree.with_suffix(".xml")}
     images = _images_of_data(tree, list(parsed))
     image_of = _pair(images, parsed)
+    xml_of = {layout_key(image): xml for xml, image in image_of.items()}
     records = []
     for xml, parse in parsed.items():
         image = image_of.get(xml)
         name, source, place = image or xml, tree.source(image) if image else None, tree.path(xml)
         if isinstance(parse, Annotation):
-            record = ImageRecord(split, name, source, place, parse.boxes, parse.width, parse.height)
+            problem = None
+            if image is None and (first := xml_of.get(layout_key(xml))) is not None:
+                detail = f"{image_of[first]} has another annotation, {first}"
+                problem = Finding(name, None, "DATA023", "quarantined", detail)
+            size = (parse.width, parse.height)
+            record = ImageRecord(split, name, source, place, parse.boxes, *size, problem=problem)
         else:
             problem = Finding(name, None, "DATA013", "quarantined", f"{posixpath.basename(xml)}: {parse}")
             record = ImageRecord(split, name, source, place, problem=problem)
@@ -42,6 +55,24 @@ def read_voc(tree: Tree, split: str) -> list[ImageRecord]:
     unpaired = set(images).difference(image_of.values())
     records += [ImageRecord(split, image, tree.source(image), None) for image in unpaired]
     return sorted(records, key=lambda record: record.name)
+
+
+def voc_tree(path: str) -> Tree:
+    """The folder; if it has images only, with the XML that answers to it: images/train, annotations/train."""
+    tree = Tree.at(path)
+    if not tree.images or tree.with_suffix(".xml"):
+        return tree
+    parts = path.rstrip("/").split("/")
+    at = next((i for i in reversed(range(len(parts))) if parts[i].lower() in IMAGE_FOLDERS), None)
+    if at is None:
+        return tree
+    home = "/".join(parts[:at]) or ("/" if path.startswith("/") else ".")
+    images = [f"{'/'.join(parts[at:])}/{image}" for image in tree.files]
+    for name in ANSWERING:
+        folder = "/".join([name, *parts[at + 1 :]])
+        if xmls := Tree.at(file_systems.join(home, folder)).with_suffix(".xml"):
+            return Tree(home, tuple(sorted([*images, *(f"{folder}/{xml}" for xml in xmls)])))
+    return tree
 
 
 def has_annotations(tree: Tree) -> bool:
@@ -53,47 +84,6 @@ def _starts_annotation(file: str) -> bool:
     with file_systems.open_binary(file) as stream:
         head = stream.read(4096).replace(b"\0", b"")  # UTF-16 has zeros between
     return re.search(rb"<annotation[\s>]", head) is not None
-
-
-def read_image_set(listed: str, split: str) -> list[ImageRecord]:
-    """The records that a file below ImageSets/ names, one in a line.
-
-    VOC's files for one class add a number; -1 means that the picture lacks the class, and it is read all the
-    same. A name that has neither picture nor XML is a record too.
-    """
-    text = file_systems.read_bytes(listed).decode("utf-8-sig", "replace")
-    names = dict.fromkeys(_name_in(line) for line in text.splitlines() if line.strip())
-    tree = Tree.at(image_set_home(listed))
-    wanted = {plain(base_name(name)) for name in names} | {plain(stem(base_name(name))) for name in names}
-    chosen = [file for file in tree.files if plain(stem(file)) in wanted]
-    records: dict[str, ImageRecord] = {}
-    for record in read_voc(Tree(tree.root, tuple(chosen)), split):
-        for key in (posixpath.basename(record.name), stem(record.name), stem(record.annotation or "")):
-            records.setdefault(plain(key), record)
-    found = {}
-    for name in names:
-        named = base_name(name)
-        missing = ImageRecord(split, name, None, listed)
-        record = records.get(plain(named)) or records.get(plain(stem(named))) or missing
-        found[record.name] = record
-    return [found[name] for name in sorted(found)]
-
-
-def is_image_set(file: str) -> bool:
-    """Whether a file is a list below ImageSets/."""
-    return file.lower().endswith(".txt") and IMAGE_SETS in file.lower().split("/")
-
-
-def image_set_home(listed: str) -> str:
-    """The folder that a list below ImageSets/ speaks of: the one that holds ImageSets/."""
-    parts = listed.split("/")
-    at = len(parts) - 1 - [part.lower() for part in reversed(parts)].index(IMAGE_SETS)
-    return "/".join(parts[:at]) or "."
-
-
-def _name_in(line: str) -> str:
-    head, _, last = line.strip().rpartition(" ")
-    return head.strip() if head and last in ("-1", "0", "1") else line.strip()
 
 
 def _try_parse(tree: Tree, xml: str) -> Annotation | str:
@@ -130,18 +120,26 @@ def _pair(images: list[str], parsed: dict[str, Annotation | str]) -> dict[str, s
     image_of: dict[str, str] = {}
     taken: set[str] = set()
 
-    def pair_by(key_of_xml: Callable[[str], str], candidates: dict[str, list[str]]) -> None:
+    def pair_by(
+        key_of_xml: Callable[[str], str], candidates: dict[str, list[str]], homes: Set[str] = frozenset()
+    ) -> None:
         for xml in parsed:
+            if xml in image_of:
+                continue
             free = [image for image in candidates.get(key_of_xml(xml), ()) if image not in taken]
-            if xml not in image_of and free:
+            home = posixpath.dirname(layout_key(xml))
+            if home and home in homes:  # its image would be there; one of another year is another picture
+                free = [image for image in free if posixpath.dirname(layout_key(image)) == home]
+            if free:
                 image_of[xml] = min(free, key=lambda image: _distance(xml, image, written[xml]))
                 taken.add(image_of[xml])
 
     pair_by(lambda xml: posixpath.splitext(xml)[0], _grouped(images, lambda f: posixpath.splitext(f)[0]))
-    pair_by(_layout_key, _grouped(images, _layout_key))
-    pair_by(lambda xml: plain(written[xml]), by_name(images))
+    pair_by(layout_key, _grouped(images, layout_key))
+    homes = {posixpath.dirname(layout_key(image)) for image in images}
+    pair_by(lambda xml: plain(written[xml]), by_name(images), homes)
     # tools that convert the pictures leave the old suffix, or none, in <filename>
-    pair_by(lambda xml: plain(stem(written[xml])), _grouped(images, lambda f: plain(stem(f))))
+    pair_by(lambda xml: plain(stem(written[xml])), _grouped(images, lambda f: plain(stem(f))), homes)
     return image_of
 
 
@@ -152,7 +150,7 @@ def _grouped(files: list[str], key_of: Callable[[str], str]) -> dict[str, list[s
     return groups
 
 
-def _layout_key(file: str) -> str:
+def layout_key(file: str) -> str:
     """The path without suffix and without the folders that only say what lies in them."""
     parts = posixpath.splitext(file)[0].split("/")
     kept = [part for part in parts[:-1] if part.lower() not in XML_FOLDERS | IMAGE_FOLDERS]
@@ -163,6 +161,6 @@ def _distance(xml: str, image: str, filename: str) -> tuple[bool, bool, str]:
     """Less for the better of several images that an XML could belong to."""
     return (
         posixpath.basename(image) != filename,
-        posixpath.dirname(_layout_key(image)) != posixpath.dirname(_layout_key(xml)),
+        posixpath.dirname(layout_key(image)) != posixpath.dirname(layout_key(xml)),
         image,
     )

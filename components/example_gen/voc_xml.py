@@ -19,7 +19,8 @@ class Annotation:
         self.filename = base_name(root.findtext("filename") or "")
         self.width = size_in(root.findtext("size/width"))
         self.height = size_in(root.findtext("size/height"))
-        self.boxes = tuple(_box(node, i) for i, node in enumerate(root.findall("object"), start=1))
+        # wherever they are: some tools put them into an <objects>
+        self.boxes = tuple(_box(node, i) for i, node in enumerate(root.iter("object"), start=1))
 
 
 def parse_annotation(xml: bytes) -> Annotation:
@@ -33,6 +34,9 @@ def parse_annotation(xml: bytes) -> Annotation:
     parser = ElementTree.XMLParser(target=_NoDoctype())
     parser.feed(xml)
     root = parser.close()
+    if root.tag.startswith("{"):  # a namespace, which says nothing here
+        for element in root.iter():
+            element.tag = element.tag.rpartition("}")[2]
     if root.tag != "annotation":
         raise ValueError(f"its root is <{root.tag}>, not <annotation>")
     return Annotation(root)
@@ -56,6 +60,10 @@ def _box(node: ElementTree.Element, index: int) -> BoxRecord:
         ymin,
         xmax,
         ymax,
-        difficult=(node.findtext("difficult") or "").strip() == "1",
-        truncated=(node.findtext("truncated") or "").strip() == "1",
+        difficult=_is_set(node, "difficult"),
+        truncated=_is_set(node, "truncated"),
     )
+
+
+def _is_set(node: ElementTree.Element, flag: str) -> bool:
+    return (node.findtext(flag) or "").strip().lower() in ("1", "true")

@@ -28,7 +28,7 @@ def test_the_first_four_files_as_rgb(tmp_path):
     assert [int(image[0, 0, 2]) for image in images] == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("content", [None, b"no image"])
+@pytest.mark.parametrize("content", [None, b"no image", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"])
 def test_a_file_that_is_no_image(tmp_path, content):
     path = tmp_path / "photo.jpg"
     if content is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +40,11 @@ def test_pascal_voc() -> None:
     assert facts.path == str(images / "train")
 
 
+def test_yolo_may_have_polygons() -> None:
+    facts = read_data_facts(folder_of("cone_cube_yolo"))
+    assert (facts.images, facts.masks, facts.keypoints) == (187, None, False)
+
+
 def test_coco() -> None:
     facts = read_data_facts(folder_of("rbc_coco", "train"))
     assert (facts.images, facts.images_train, facts.images_eval) == (210, None, None)
@@ -59,7 +63,7 @@ def test_sizes_are_shares_of_the_image() -> None:
     facts = facts_of([record(box(20, 10, 60, 30))], "d")
     assert facts.box_sizes == ((0.2, 0.2),)
     assert facts.box_centers == ((0.2, 0.2),)
-    shares = replace(record(box(0.1, 0.2, 0.3, 0.8), width=0, height=0), shares=True)
+    shares = record(box(0.1, 0.2, 0.3, 0.8), width=0, height=0)._replace(shares=True)
     ((width, height),) = facts_of([shares], "d").box_sizes
     assert (width, height) == (pytest.approx(0.2), pytest.approx(0.6))
 
@@ -74,9 +78,9 @@ def test_what_has_no_size_is_counted_and_not_measured() -> None:
 
 def test_ids_without_names() -> None:
     boxes = (
-        replace(box(0, 0, 9, 9, ""), label_id=3),
-        replace(box(0, 0, 9, 9, ""), label_id=3),
-        replace(box(0, 0, 9, 9, "cat"), label_id=7),
+        box(0, 0, 9, 9, "")._replace(label_id=3),
+        box(0, 0, 9, 9, "")._replace(label_id=3),
+        box(0, 0, 9, 9, "cat")._replace(label_id=7),
         box(0, 0, 9, 9, ""),
     )
     facts = facts_of([record(*boxes)], "d")
@@ -86,7 +90,7 @@ def test_ids_without_names() -> None:
 
 
 def test_splits_and_masks() -> None:
-    masked = replace(box(0, 0, 9, 9), mask=b"png")
+    masked = box(0, 0, 9, 9)._replace(mask=b"png")
     records = [record(split="train"), record(masked, masked, split="eval"), record(split="test")]
     facts = facts_of(records, "d")
     assert (facts.images, facts.images_train, facts.images_eval, facts.masks) == (3, 1, 1, True)
@@ -96,7 +100,7 @@ def test_splits_and_masks() -> None:
 
 def test_lengths_of_context_features() -> None:
     none = record()
-    some = [replace(none, context=ContextPlace(12, 30, length)) for length in (16, 8, 16)]
+    some = [none._replace(context=ContextPlace(12, 30, length)) for length in (16, 8, 16)]
     assert facts_of([none, none], "d").context_lengths == ()
     assert facts_of([none, *some], "d").context_lengths == (8, 16)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import tensorflow as tf
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from components.example_gen.coco import read_coco
 from components.example_gen.read import read_split
 from components.example_gen.tfrecord import read_tfrecords
+from components.example_gen.tutorial_csv import COLUMNS, read_csv
 from components.example_gen.yolo import read_yolo
 from detection.errors import BadInput
 
@@ -20,7 +23,7 @@ SETTINGS = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=8,
 )
@@ -61,6 +64,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_coco_keeps_every_annotation(folder: Path, data: dict) -> None:
     (folder / "x.json").write_text(json.dumps(data))
+    names: dict[str, set[str]] = {}
+    for category in data["categories"]:
+        number = category.get("id")
+        number = str(int(number)) if isinstance(number, float) and number.is_integer() else str(number)
+        names.setdefault(number, set()).add(str(category.get("name", "")))
+    if any(len(of_id) > 1 for of_id in names.values()):
+        with pytest.raises(BadInput, match="two categories have the id"):
+            read_coco(str(folder / "x.json"), "")
+        return
     for masks in (False, True):
         records = read_coco(str(folder / "x.json"), "", masks=masks)
         assert sum(len(record.boxes) for record in records) == len(data["annotations"])
@@ -90,6 +102,60 @@ def test_any_yolo_label(folder: Path, text: str, names: object) -> None:
     finally:
         (folder / "data.yaml").unlink()
         (folder / "a.txt").unlink()
+
+
+CELLS = st.lists(st.text(max_size=6) | st.sampled_from(["a.jpg", "100", "cat", "1e400", "nan"]), max_size=10)
+
+
+@SETTINGS
+@given(rows=st.lists(CELLS, max_size=5), delimiter=st.sampled_from(",;\t"))
+def test_any_row_of_a_csv(folder: Path, rows: list[list[str]], delimiter: str) -> None:
+    rows = [[cell.replace("\n", " ").replace("\r", " ").replace("\0", " ") for cell in row] for row in rows]
+    with (folder / "x.csv").open("w", encoding="utf-8", errors="replace", newline="") as stream:
+        csv.writer(stream, delimiter=delimiter).writerows([COLUMNS, *rows])
+    objects = [row for row in rows if any(map(str.strip, row[3:]))]
+    named = {tuple(row[:1]) for row in rows if any(map(str.strip, row))}
+    records = read_csv(str(folder / "x.csv"), "")
+    (folder / "x.csv").unlink()
+    assert sum(len(record.boxes) for record in records) == len(objects)
+    assert bool(records) == bool(named)
+
+
+WORDS = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), max_size=8)
+NUMBERS = st.integers() | st.floats() | WORDS
+OBJECTS = st.fixed_dictionaries(
+    {}, optional={"name": WORDS, "xmin": NUMBERS, "ymin": NUMBERS, "xmax": NUMBERS, "ymax": NUMBERS}
+)
+
+
+@SETTINGS
+@given(objects=st.lists(OBJECTS, max_size=4), size=st.tuples(NUMBERS, NUMBERS), filename=WORDS)
+def test_any_voc_annotation(folder: Path, objects: list[dict], size: tuple, filename: str) -> None:
+    root = ElementTree.Element("annotation")
+    ElementTree.SubElement(root, "filename").text = filename
+    for side, value in zip(("width", "height"), size, strict=True):
+        ElementTree.SubElement(ElementTree.SubElement(root, "size"), side).text = str(value)
+    for found in objects:
+        node = ElementTree.SubElement(root, "object")
+        box = ElementTree.SubElement(node, "bndbox")
+        for key, value in found.items():
+            ElementTree.SubElement(node if key == "name" else box, key).text = str(value)
+    (folder / "a.xml").write_bytes(ElementTree.tostring(root, "utf-8"))
+    (record,) = read_split(folder, "voc", "")
+    (folder / "a.xml").unlink()
+    assert record.source is not None and record.problem is None
+    assert [box.label for box in record.boxes] == [found.get("name", "").strip() for found in objects]
+
+
+@SETTINGS
+@given(text=st.text(max_size=80), wrapped=st.booleans())
+def test_any_text_as_xml(folder: Path, text: str, wrapped: bool) -> None:
+    text = f"<annotation>{text}</annotation>" if wrapped else text
+    (folder / "a.xml").write_text(text, encoding="utf-8", errors="replace")
+    (record,) = read_split(folder, "voc", "")
+    (folder / "a.xml").unlink()
+    assert record.annotation is not None
+    assert record.problem is None or record.problem.code == "DATA013"
 
 
 @SETTINGS

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -182,7 +182,7 @@ class _Changing:
 def test_an_image_that_changes_meanwhile_fails(voc_data, jpeg):
     voc_data.add("train", "a")
     (record,) = read_dataset(as_options(voc_data.options()))
-    record = replace(record, source=_Changing(str(voc_data.root / "seen"), (jpeg(1), jpeg(2))))
+    record = record._replace(source=_Changing(str(voc_data.root / "seen"), (jpeg(1), jpeg(2))))
     with pytest.raises(Failed, match="an image wasn't the same when it was read again"):
         run(voc_data, "out", [record])
 
@@ -265,14 +265,18 @@ def test_a_killed_worker_fails_the_run_and_the_next_leaves_no_duplicate(voc_data
 
 def _kill_a_worker_in_a_shard(pid: int, out: Path) -> None:
     deadline = time.monotonic() + 240
+    workers: list[psutil.Process] = []
     while time.monotonic() < deadline:
-        if list(out.glob("Split-*/*.partial")):
-            workers = [
-                child
-                for child in psutil.Process(pid).children(recursive=True)
-                if child.name().startswith("python") and "sdk_worker_main" in " ".join(child.cmdline())
-            ]
+        if len(workers) < 2:  # before there is a shard: to find them takes longer than to write one
+            workers = [child for child in psutil.Process(pid).children(recursive=True) if _is_worker(child)]
+            time.sleep(0.01)
+        elif list(out.glob("Split-*/*.partial")):
             workers[0].kill()
             return
-        time.sleep(0.01)
+        else:
+            time.sleep(0.001)
     pytest.fail("no worker began a shard")
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    return process.name().startswith("python") and "sdk_worker_main" in " ".join(process.cmdline())

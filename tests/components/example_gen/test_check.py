@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -104,7 +103,7 @@ def test_the_finding_names_the_object_and_its_label():
     _, (finding,) = check_boxes(record, FRAME, LABELS, OPTIONS)
     assert (finding.file, finding.object, finding.code) == ("a.jpg", "object 1 (Stopp)", "DATA010")
     assert "did you mean 'stop'?" in finding.detail
-    record = replace(record, boxes=boxes_of((1, 1, 9, 9), label="", label_id=9))
+    record = record._replace(boxes=boxes_of((1, 1, 9, 9), label="", label_id=9))
     _, (finding,) = check_boxes(record, FRAME, LABELS, OPTIONS)
     assert (finding.object, finding.code) == ("object 1 (id 9)", "DATA020")
 
@@ -161,8 +160,11 @@ box_records = st.builds(
     st.sampled_from(("stop", "speed_limit", "STOP", "stopp", "", "background")),
     *(numbers,) * 4,
     difficult=st.booleans(),
+    truncated=st.just(False),
     crowd=st.sampled_from((False, False, False, True)),
+    mask=st.none(),
     label_id=st.one_of(st.none(), st.integers(-1, 5)),
+    problem=st.none(),
 )
 
 

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 from components.example_gen.coco import find_json, read_coco
+from components.example_gen.frame import Frame
+from components.example_gen.masks import fit_mask
 from components.example_gen.read import read_split
 from components.example_gen.tree import Tree
 from detection.errors import BadInput
@@ -113,39 +115,24 @@ SQUARE[20:60, 10:40] = 255
 def test_masks(coco, segmentation):
     file = coco(annotations=[box_of(segmentation=segmentation)])
     (record,) = read_coco(file, "", masks=True)
-    with Image.open(io.BytesIO(record.boxes[0].mask)) as image:
+    with Image.open(io.BytesIO(fit_mask(record.boxes[0].mask, Frame((100, 80), (100, 80))))) as image:
         assert image.mode == "L"
         np.testing.assert_array_equal(np.asarray(image), SQUARE)
     assert read_coco(file, "")[0].boxes[0].mask is None
 
 
-def test_compressed_runs(coco):
-    from pycocotools import mask
-
-    runs = mask.encode(np.asfortranarray(SQUARE // 255))
-    text = {"size": runs["size"], "counts": runs["counts"].decode()}
-    (record,) = read_coco(coco(annotations=[box_of(segmentation=text, iscrowd=1)]), "", masks=True)
-    with Image.open(io.BytesIO(record.boxes[0].mask)) as image:
-        np.testing.assert_array_equal(np.asarray(image), SQUARE)
-
-
-@pytest.mark.parametrize(
-    "segmentation",
-    [
-        [[1, 2]],
-        [["a"] * 6],
-        {"counts": [1]},
-        {"size": [8, 8], "counts": [64]},
-        {"size": [80, 100], "counts": [99999]},
-        {"size": [80, 100], "counts": [-5, 3]},
-        {"size": None, "counts": "x"},
-        7,
-        "polygon",
-    ],
-)
-def test_masks_that_can_not_be_read_are_none(coco, segmentation):
+@pytest.mark.parametrize("segmentation", [[], "", None, 7, "polygon", [[1, 2]], {"counts": "x"}])
+def test_a_box_stays_whatever_its_segmentation_is(coco, segmentation):
     (record,) = read_coco(coco(annotations=[box_of(segmentation=segmentation)]), "", masks=True)
-    assert record.boxes[0].mask is None and record.boxes[0].xmax == 40
+    assert record.boxes[0].xmax == 40 and bool(record.boxes[0].mask) == bool(segmentation)
+
+
+def test_an_id_of_two_names_is_refused(coco):
+    categories = [{"id": 1, "name": "cat"}, {"id": 1.0, "name": "dog"}]
+    with pytest.raises(BadInput, match="two categories have the id 1: 'cat' and 'dog'"):
+        read_coco(coco(annotations=[box_of()], categories=categories), "")
+    (record,) = read_coco(coco(annotations=[box_of(category_id=1)], categories=[categories[0]] * 2), "")
+    assert record.boxes[0].label == "cat"
 
 
 @pytest.mark.parametrize(
@@ -156,6 +143,7 @@ def test_masks_that_can_not_be_read_are_none(coco, segmentation):
         ('{"images": [], "annotations": []}', "no list of categories"),
         ('{"images": [1], "annotations": [], "categories": []}', "an entry of images is no object"),
         ("7", "no list of images, annotations, categories"),
+        ("[" + "1" * 5000 + "]", "Exceeds the limit"),
     ],
 )
 def test_other_json_is_refused(tmp_path, text, said):
@@ -171,7 +159,13 @@ def test_which_files_of_a_folder_are_instances(coco, tmp_path):
         coco(file=f"annotations/{other}")
     (tmp_path / "annotations" / "labelme.json").write_text('{"shapes": [], "imagePath": "a.jpg"}')
     (tmp_path / "annotations" / "list.json").write_text("[]")
+    notes = {"categories": [{"id": 0, "name": "cat"}], "info": {"contributor": "Label Studio"}}
+    (tmp_path / "annotations" / "notes.json").write_text(json.dumps(notes))
     assert find_json(Tree.at(str(tmp_path))) == [file]
+    long, cut = (tmp_path / "annotations" / name for name in ("long.json", "cut.json"))
+    long.write_text(json.dumps({"info": "x" * 70_000, "images": [], "annotations": []}))
+    cut.write_text('{"images": [{"id": 1')
+    assert find_json(Tree.at(str(tmp_path))) == [str(cut), file, str(long)]
 
 
 def test_several_files_with_the_same_names(coco, tmp_path, jpeg):

@@ -38,3 +38,18 @@ def test_only_what_is_new_is_collected():
     assert gc.get_freeze_count() == 0
     gc.collect()
     assert seen() is None
+
+
+def test_a_few_hundred_new_objects_are_not_looked_at():
+    before, rounds = gc.get_threshold(), []
+    gc.callbacks.append(lambda phase, info: rounds.append(phase))
+    try:
+        with pytest.raises(ValueError), only_new_objects():
+            kept = [[] for _ in range(2000)]
+            assert not rounds
+            kept += [[] for _ in range(20_000)]
+            assert rounds
+            raise ValueError
+    finally:
+        gc.callbacks.pop()
+    assert gc.get_threshold() == before

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from components.example_gen import contact_sheet
 from components.example_gen.contact_sheet import _CAPTION_PX, TILE_PX, write_sheets
 from components.example_gen.records import BoxRecord, GoodBox, ImageRecord
 from components.example_gen.shard_report import Offender, Sample, ShardReport
@@ -63,6 +64,39 @@ def test_a_turned_picture_is_shown_as_it_was_annotated(tmp_path):
     report = ShardReport("train", offenders={"DATA005": [offender(upright)]})
     (sheet,) = write_sheets({"train": report}, str(tmp_path / "sheets"))
     assert outline(tmp_path / sheet.file) == pytest.approx([0.1, 0.25, 0.9, 0.75], abs=0.03)
+
+
+def test_a_large_jpeg_is_decoded_as_far_as_a_tile_needs(tmp_path, monkeypatch):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (2000, 3000), (120, 120, 120)).save(tmp_path / "a.jpg", exif=exif)
+    box = BoxRecord("object 1", "", 300, 500, 2700, 1500)  # upright, no size is stated
+    record = ImageRecord("train", "a.jpg", FileSource(str(tmp_path / "a.jpg")), None, (box,))
+    opened, real = [], contact_sheet._open
+    monkeypatch.setattr(contact_sheet, "_open", lambda record: opened.append(real(record)) or opened[-1])
+    (sheet,) = write_sheets(
+        {"train": ShardReport("train", offenders={"DATA005": [offender(record)]})}, str(tmp_path / "sheets")
+    )
+    assert [(picture.size, size) for picture, size in opened] == [((1000, 1500), (2000, 3000))]
+    assert outline(tmp_path / sheet.file) == pytest.approx([0.1, 0.25, 0.9, 0.75], abs=0.03)
+
+
+def test_a_picture_too_large_is_not_decoded(tmp_path, monkeypatch):
+    monkeypatch.setattr(contact_sheet, "DECODE_LIMIT", 100)
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", lambda _: pytest.fail("it was decoded"))
+    record = ImageRecord("train", "a.png", grey(tmp_path / "a.png"), None)
+    with pytest.raises(OSError, match="too large to be shown"):
+        contact_sheet._open(record)
+
+
+def test_postscript_is_never_handed_to_an_interpreter(tmp_path, monkeypatch):
+    """Pillow would run it, whatever the file's name; what was set aside is shown too."""
+    run = []
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *given, **more: run.append(given))
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.jpg", "EPS")
+    record = ImageRecord("train", "a.jpg", FileSource(str(tmp_path / "a.jpg")), None)
+    report = ShardReport("train", offenders={"DATA001": [offender(record)]})
+    assert len(write_sheets({"train": report}, str(tmp_path / "sheets"))) == 1 and not run
 
 
 def test_what_cannot_be_shown_leaves_a_tile(tmp_path):

@@ -20,7 +20,7 @@ PETS = (
 @pytest.mark.parametrize(
     ("path", "images", "boxes"),
     [
-        ("microcontrollers_voc", {"": 149}, BOARDS),
+        ("microcontrollers_voc", {"train": 142, "eval": 7}, BOARDS),
         ("microcontrollers_voc/images", {"train": 142, "eval": 7}, BOARDS),
         (
             "microcontrollers_voc/images/train_labels.csv",

@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
+from PIL.PngImagePlugin import PngInfo
 
 from components.example_gen import decode
 from components.example_gen.decode import UndecodableImage, decode_image
@@ -202,6 +203,15 @@ def test_a_turned_image_is_written_upright(orientation, kind):
     assert (abs(pixels_of(image).astype(int) - expected) > 60).mean() < 0.01
     with Image.open(io.BytesIO(image.encoded)) as written:
         assert 0x0112 not in written.getexif()  # nothing left to turn
+
+
+def test_an_orientation_in_the_xmp_of_a_png_counts_as_in_a_jpeg():
+    said = '<x:xmpmeta xmlns:x="adobe:ns:meta/" tiff:Orientation="6"/>'
+    chunks = PngInfo()
+    chunks.add_itxt("XML:com.adobe.xmp", said)
+    picture = Image.new("RGB", (40, 30))
+    for data in (encoded(picture, "PNG", pnginfo=chunks), encoded(picture, "JPEG", xmp=said.encode())):
+        assert (decode_image(data).orientation, decode_image(data).size) == (6, (30, 40))
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"mode": "CMYK"}, {"exif": exif_of(6)}])

@@ -56,9 +56,38 @@ def test_a_tfrecord_of_any_name(tmp_path):
     assert "voc, coco, csv, yolo, tfrecord, images" in caught.value.fix
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "kind"),
+    [
+        ("a.json", '{"version": "5", "shapes": [], "imagePath": "a.jpg"}', "LabelMe"),
+        ("via.json", '{"a.jpg9": {"filename": "a.jpg", "regions": []}}', "the VGG Image Annotator"),
+        ("a.json", '[{"image": "a.jpg", "annotations": [{"coordinates": {"x": 1}}]}]', "CreateML"),
+        ("annotations.xml", '<?xml version="1.0"?><annotations><image name="a.jpg"/></annotations>', "CVAT"),
+    ],
+)
+def test_annotations_of_other_tools_are_named(tmp_path, jpeg, file, text, kind):
+    (tmp_path / "a.jpg").write_bytes(jpeg())
+    (tmp_path / file).write_text(text)
+    with pytest.raises(BadInput, match=f"those of {kind}.*: {file}") as caught:
+        detect_format(str(tmp_path))
+    assert "export them as COCO" in caught.value.fix
+
+
+@pytest.mark.parametrize("label", ["a.txt", "labels/a.txt"])
+def test_labels_of_another_kind_are_no_negatives(tmp_path, jpeg, label):
+    (tmp_path / "a.jpg").write_bytes(jpeg())
+    (tmp_path / label).parent.mkdir(exist_ok=True)
+    (tmp_path / label).write_text("Cat 10.0 20.0 50.0 60.0\n")  # as OIDv4 and KITTI write them
+    (tmp_path / "readme.txt").write_text("about")
+    with pytest.raises(BadInput, match=f"isn't clear which annotations count: {label}$|{label}\n"):
+        detect_format(str(tmp_path))
+    (tmp_path / label).write_text("\n")
+    assert detect_format(str(tmp_path)) == "images"
+
+
 def test_annotations_of_another_kind_are_no_negatives(tmp_path, jpeg):
     (tmp_path / "a.jpg").write_bytes(jpeg())
-    (tmp_path / "a.json").write_text('{"shapes": [], "imagePath": "a.jpg"}')
+    (tmp_path / "a.json").write_text('{"any": "thing"}')
     with pytest.raises(BadInput, match="isn't clear which annotations count: a.json"):
         detect_format(str(tmp_path))
     (tmp_path / "a.json").unlink()
@@ -84,7 +113,7 @@ def test_captions_are_no_labels(tmp_path, jpeg):
 
 def test_xml_of_something_else(voc_data, jpeg):
     folder = voc_data.root / "train"
-    voc_data.add("train", "a", xml="<annotations><image name='a.jpg'/></annotations>")
+    voc_data.add("train", "a", xml="<plist><string>a.jpg</string></plist>")
     with pytest.raises(BadInput, match="isn't clear which annotations count: a.xml"):
         detect_format(str(folder))
     (voc_data.root / "train_labels.csv").write_text(CSV)

@@ -4,7 +4,6 @@ import errno
 import hashlib
 import io
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,28 +90,28 @@ def test_every_box_unusable_sets_the_image_aside(record_of, jpeg):
 
 def test_an_image_of_crowds_only_is_left_out(record_of, jpeg):
     record = record_of(jpeg(), BOX)
-    record = replace(record, boxes=(replace(record.boxes[0], crowd=True),))
+    record = record._replace(boxes=(record.boxes[0]._replace(crowd=True),))
     outcome, findings, _ = look(record)
     assert outcome.example is None and findings == [("DATA030", "left out"), ("DATA015", "left out")]
 
 
 def test_no_annotation_is_a_negative(record_of, jpeg):
     record = record_of(jpeg())
-    outcome, findings, _ = look(replace(record, annotation=None))
+    outcome, findings, _ = look(record._replace(annotation=None))
     assert outcome.example is not None and findings == [("DATA003", "kept")]
     assert look(record)[1] == []  # an XML without objects says so on purpose
 
 
 def test_negatives_are_left_out_where_the_options_say_so(record_of, jpeg):
-    for record in (record_of(jpeg()), replace(record_of(jpeg()), annotation=None)):
+    for record in (record_of(jpeg()), record_of(jpeg())._replace(annotation=None)):
         outcome, findings, _ = look(record, negatives=False)
         assert outcome.example is None and findings == [("DATA027", "left out")]
     assert look(record_of(jpeg(), BOX), negatives=False)[0].example is not None
 
 
 def test_what_cannot_be_used(record_of, jpeg):
-    lost = replace(record_of(jpeg(), BOX), source=None)
-    gone = replace(lost, source=FileSource("/there/is/no/such.jpg"))
+    lost = record_of(jpeg(), BOX)._replace(source=None)
+    gone = lost._replace(source=FileSource("/there/is/no/such.jpg"))
     outcome, findings, _ = look(lost)
     assert findings == [("DATA002", "quarantined")] and outcome.sha256 == "" and outcome.split == "train"
     assert look(gone)[1] == [("DATA001", "quarantined")]
@@ -136,8 +135,8 @@ def test_a_disk_or_network_that_fails_is_no_fault_of_the_data(record_of, jpeg, m
 
     monkeypatch.setattr(file_systems, "read_bytes", fails_there)
     with pytest.raises(Failed, match="503"):
-        look(replace(record, source=FileSource("gs://bucket/a.jpg")))
-    assert look(replace(record, source=RecordSource(__file__, 10**9, 5)))[1] == [("DATA001", "quarantined")]
+        look(record._replace(source=FileSource("gs://bucket/a.jpg")))
+    assert look(record._replace(source=RecordSource(__file__, 10**9, 5)))[1] == [("DATA001", "quarantined")]
 
 
 def test_a_readers_problem_sets_the_image_aside_and_its_notes_do_not(record_of, jpeg):
@@ -169,7 +168,7 @@ def test_masks_turn_and_scale_with_the_image(record_of, jpeg):
     mask = Image.new("L", (100, 80))
     mask.paste(255, (10, 20, 50, 60))
     record = record_of(jpeg(exif=exif), BOX, width=100, height=80)
-    record = replace(record, boxes=(replace(record.boxes[0], mask=png_of(mask)),))
+    record = record._replace(boxes=(record.boxes[0]._replace(mask=png_of(mask)),))
     _, findings, feature = look(record, masks=True, max_side=50)
     assert [code for code, _ in findings] == ["DATA005", "DATA017"]
     assert feature["image/height"].int64_list.value[:] == [50]
@@ -221,7 +220,7 @@ def test_names_that_are_not_unicode(record_of, jpeg):
     assert findings == [("DATA034", "corrected"), ("DATA010", "quarantined")]
     assert feature["image/filename"].bytes_list.value[0] == b"caf\\udce9.jpg"
     assert json.dumps(outcome.row(), ensure_ascii=False).encode()
-    lost = replace(record_of(jpeg()), source=None, name=name, annotation=name)
+    lost = record_of(jpeg())._replace(source=None, name=name, annotation=name)
     assert json.dumps(look(lost)[0].row(), ensure_ascii=False).encode()
 
 

@@ -12,6 +12,18 @@ from components.example_gen.sources import FileSource, RecordSource
 from detection.errors import BadInput
 
 
+def test_all_of_a_local_file(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "full").write_bytes(bytes(range(256)) * 999)
+    assert file_systems.read_bytes(str(tmp_path / "empty")) == b""
+    assert file_systems.read_bytes(str(tmp_path / "full")) == bytes(range(256)) * 999
+    assert file_systems.read_bytes("/proc/version").startswith(b"Linux")  # it states no size
+    with pytest.raises(IsADirectoryError):
+        file_systems.read_bytes(str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="none"):
+        file_systems.read_bytes(str(tmp_path / "none"))
+
+
 def test_files_below_a_folder(tmp_path: Path) -> None:
     for name in ("b/2.jpg", "a.jpg", ".hidden/x", "b/._2.jpg", "__MACOSX/a.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

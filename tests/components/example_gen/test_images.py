@@ -31,6 +31,13 @@ def test_the_sample_skips_what_does_not_decode(tmp_path: Path) -> None:
         sample_images(tmp_path, 2)
 
 
+def test_postscript_is_not_sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *_, **__: pytest.fail("it was run"))
+    make_images(tmp_path, 2)
+    Image.new("RGB", (8, 6)).save(tmp_path / "0.jpg", "EPS")
+    assert [path.name for path in sample_images(tmp_path, 3)] == ["0.png", "1.png"]
+
+
 def test_images_inside_a_tfrecord_become_files(tmp_path: Path) -> None:
     make_images(tmp_path, 2)
     data = [(tmp_path / f"{index}.png").read_bytes() for index in range(2)]

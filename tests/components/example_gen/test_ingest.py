@@ -7,7 +7,7 @@ import pytest
 from components.example_gen.ingest import Outputs, ingest
 from components.example_gen.records import RULES
 from detection.config.label_map import read_label_map
-from detection.errors import BadInput
+from detection.errors import BadInput, Failed
 
 
 def outputs(root):
@@ -92,6 +92,27 @@ def test_too_much_set_aside(voc_data):
     with pytest.raises(BadInput, match="1 of 7 images") as caught:
         run(voc_data)
     assert "DATA010" in str(caught.value) and "did you mean 'cat'?" in str(caught.value)
+
+
+@pytest.mark.parametrize("output", ["quarantine", "statistics", "schema"])
+def test_an_output_that_cannot_be_written_is_no_traceback(voc_data, output):
+    for i in range(8):
+        voc_data.add("train", f"{i}")
+    voc_data.add("eval", "e")
+    (voc_data.root / output).write_text("a file where a folder must be")
+    with pytest.raises(Failed, match="a file can't be written: (File exists|Not a dir)") as caught:
+        run(voc_data)
+    assert caught.value.where.startswith(str(voc_data.root / output))
+    assert not list((voc_data.root / "examples").glob(".work-*"))
+
+
+def test_damage_in_both_splits_is_no_leak(voc_data, jpeg):
+    for i in range(40):
+        voc_data.add("train", f"{i}")
+    voc_data.add("eval", "e")
+    for split in ("train", "eval"):
+        voc_data.add(split, "empty", image=b"")
+    assert run(voc_data).images_quarantined == 2
 
 
 def test_leak_between_the_splits(voc_data, jpeg):

@@ -37,6 +37,15 @@ def test_metadata_may_state_an_orientation(jpeg):
         assert read_whole_jpeg(jpeg(**options)) == JpegHeader((100, 80), False, True)
 
 
+@pytest.mark.parametrize("length", [6, 9000])
+def test_metadata_behind_the_tables_counts_too(jpeg, length):
+    data = jpeg()
+    tables = data.index(b"\xff\xdb")
+    behind = tables + 2 + int.from_bytes(data[tables + 2 : tables + 4])
+    exif = b"\xff\xe1" + (2 + length).to_bytes(2) + bytes(length)
+    assert read_whole_jpeg(data[:behind] + exif + data[behind:]) == JpegHeader((100, 80), False, True)
+
+
 @pytest.mark.parametrize("options", [{"progressive": True}, {"mode": "CMYK"}])
 def test_the_rest_is_left_to_the_decoder(jpeg, options):
     assert not read_whole_jpeg(jpeg(**options))

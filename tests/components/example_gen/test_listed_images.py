@@ -42,22 +42,46 @@ def test_the_folder_of_the_split_comes_first(root):
     assert Pictures.beside(f"{at}/train_labels.csv", ["a.jpg"]).tree.root == f"{at}/train"
 
 
+def test_a_stray_picture_beside_the_list_is_not_taken(root):
+    at = root("a.jpg", "images/a.jpg", "images/b.jpg")
+    pictures = Pictures.beside(f"{at}/x.csv", ["a.jpg", "b.jpg"])
+    assert pictures.source("a.jpg").path == f"{at}/images/a.jpg"
+
+
 def test_a_name_is_found_below_only_if_it_is_the_only_one(root):
     at = root("images/one/a.jpg", "images/two/a.jpg", "images/two/b.jpg")
-    pictures = Pictures.beside(f"{at}/x.csv", ["a.jpg", "b.jpg", "two/a.jpg"])
+    pictures = Pictures.beside(f"{at}/x.csv", ["a.jpg", "two/a.jpg", "C:\\x\\B.JPG"])
     assert pictures.source("a.jpg") is None and pictures.source("") is None
     assert pictures.source("two/a.jpg").path == f"{at}/images/two/a.jpg"
     assert pictures.source("C:\\x\\B.JPG").path == f"{at}/images/two/b.jpg"
 
 
 def test_whole_paths(root):
-    at = root("elsewhere/a.jpg", "data/x.csv")
-    assert Pictures.beside(f"{at}/data/x.csv", [f"{at}/elsewhere/a.jpg"]).source(f"{at}/elsewhere/a.jpg")
+    at = root("elsewhere/a.jpg", "data/x.csv", "data/b.jpg")
+    names = [f"{at}/elsewhere/a.jpg", f"{at}/data/b.jpg", "https://host/x/b.jpg?size=3"]
+    pictures = Pictures.beside(f"{at}/data/x.csv", names[:2])
+    assert [pictures.source(name).path for name in names[:2]] == names[:2]
+    assert Pictures.beside(f"{at}/data/x.csv", names[2:]).source(names[2]).path == names[1]
+
+
+def test_a_list_that_is_named_from_its_own_folder(root, monkeypatch):
+    at = root("elsewhere/a.jpg", "data/x.csv", "data/b.jpg")
+    monkeypatch.chdir(f"{at}/data")
+    names = [f"{at}/elsewhere/a.jpg", "b.jpg"]
+    pictures = Pictures.beside("x.csv", names)
+    assert [pictures.source(name).path for name in names] == names
+
+
+def test_boxes_do_not_come_to_another_folders_picture(root):
+    at = root("train/1.jpg", "val/2.jpg")
+    pictures = Pictures.beside(f"{at}/x.csv", ["train/1.jpg", "train/2.jpg", "val/2.jpg"])
+    assert pictures.source("train/2.jpg") is None
+    assert pictures.source("val/2.jpg").path == f"{at}/val/2.jpg"
 
 
 def test_what_is_not_listed_is_noted(root):
     at = root("a.jpg", "b.jpg", "other/c.jpg")
-    pictures = Pictures.beside(f"{at}/x.csv", ["a.jpg"])
+    pictures = Pictures.beside(f"{at}/x.csv", ["a.jpg", "b.jpg"])
     record = ImageRecord("", "a.jpg", pictures.source("a.jpg"), None)
     (note,) = pictures.noted([record])[0].notes
     assert (note.file, note.code) == ("x.csv", "DATA035") and note.detail.endswith("aren't read: b.jpg")

@@ -30,6 +30,14 @@ def test_files_of_one_folder_have_nothing_to_put_first():
     assert (note.code, note.file, note.action) == ("DATA023", "1 (2).jpg", "kept")
 
 
+def test_a_number_makes_no_name_that_another_image_has():
+    """Evaluation counts only the first image of a name."""
+    names = ["1 (2).jpg", "1.jpg", "1.jpg", "1.jpg", "1 (4).jpg", "1 (2).jpg"]
+    records = [record(name, f"/{i}") for i, name in enumerate(names)]
+    found = [r.name for r in with_unique_names([("/data", records)])]
+    assert found == ["1 (2).jpg", "1.jpg", "1 (3).jpg", "1 (5).jpg", "1 (4).jpg", "1 (2) (2).jpg"]
+
+
 def test_an_image_that_is_listed_twice_is_set_aside():
     twice = record("a.jpg")
     first, second = with_unique_names([("/x", [twice, twice])])

@@ -34,6 +34,14 @@ def test_every_list_has_a_value_for_each_box(jpeg):
     assert features_of(jpeg, BOXES, masks=True)["image/object/mask"].bytes_list.value[:] == [b"one", b"two"]
 
 
+def test_many_boxes_are_written_as_few(jpeg):
+    few, many = features_of(jpeg, BOXES), features_of(jpeg, BOXES * 40)
+    for name in ("class/text", "class/label", "difficult", "truncated", "bbox/ymin"):
+        lists = [features[f"image/object/{name}"] for features in (few, many)]
+        kind = lists[0].WhichOneof("kind")
+        assert getattr(lists[1], kind).value[:] == getattr(lists[0], kind).value[:] * 40
+
+
 def test_an_image_without_boxes_has_the_same_features_empty(jpeg):
     empty = features_of(jpeg, [])
     assert set(empty) == set(features_of(jpeg, BOXES))

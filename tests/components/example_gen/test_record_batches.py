@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
-from components.example_gen.record_batches import BATCH, read_batch, write_batches
-from components.example_gen.records import BoxRecord, ImageRecord
+from components.example_gen.record_batches import BATCH, pack, read_batch, unpack_record, write_batches
+from components.example_gen.records import BoxRecord, ContextPlace, Finding, ImageRecord
 from components.example_gen.sources import FileSource, RecordSource
 
 BOX = BoxRecord("object 1", "cat", 1, 2, 3, 4)
@@ -21,8 +21,24 @@ def test_records_come_back_in_their_order(tmp_path):
     assert (batches.images, batches.boxes) == (2 * BATCH + 5, sum(i % 3 for i in range(2 * BATCH + 5)))
     read = [read_batch(str(tmp_path), number) for number in range(batches.files)]
     assert [len(batch) for batch in read] == [BATCH, BATCH, 5]
-    assert [one.unpack() for batch in read for one in batch] == records
-    assert [one.source for batch in read for one in batch] == [one.source for one in records]
+    assert [unpack_record(packed) for batch in read for *_, packed in batch] == records
+    assert [one[:3] for batch in read for one in batch] == [
+        (one.split, one.name, one.source) for one in records
+    ]
+
+
+def test_every_field_comes_back():
+    problem = Finding("a.jpg", "object 1", "DATA014", "quarantined", "no number")
+    box = BoxRecord("object 1", "cat", 1, 2, 3, 4, True, True, True, b"png", 7, problem)
+    source = RecordSource("/a.tfrecord", 12, 34, True)
+    context = ContextPlace(1, 2, 3)
+    boxes = (box, BOX)
+    one = ImageRecord("eval", "a.jpg", source, "/a", boxes, 9, 8, problem, (problem,), True, "", context)
+    assert None not in (*one, *box)
+    back = unpack_record(pack(one))
+    assert back == one
+    kinds = [type(value) for value in (back, back.source, back.boxes, *back.boxes, back.context)]
+    assert kinds == [ImageRecord, RecordSource, tuple, BoxRecord, BoxRecord, ContextPlace]
 
 
 def test_no_records(tmp_path):
@@ -42,7 +58,8 @@ def test_images_of_a_gzip_file_are_unpacked_once(tmp_path, damaged):
     assert batches.files == 1
     records = read_batch(str(tmp_path / "work"), 0)
     for old, new in zip(sources, records, strict=True):
-        assert new.unpack().source == new.source
-        assert isinstance(new.source, RecordSource) and not new.source.compressed
-        assert new.source.read() == content[old.offset : old.offset + 100]
+        _, _, source, packed = new
+        assert unpack_record(packed).source == source
+        assert isinstance(source, RecordSource) and not source.compressed
+        assert source.read() == content[old.offset : old.offset + 100]
     assert len(list((tmp_path / "work").iterdir())) == 2  # the batch and one unpacked file

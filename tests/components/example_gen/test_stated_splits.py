@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from components.example_gen.read import read_split
 from components.example_gen.stated_splits import stated_splits
 from detection.errors import BadInput
 
@@ -27,11 +28,44 @@ def relative(root, splits):
 
 
 def test_folders(root):
-    at = root("docs/a.xml", "drafts/a.jpg")
+    at = root("docs/a.xml")
     root("Train/a.jpg", "valid/a.jpg", "test/a.jpg", "Train/a.xml", "valid/a.xml", "test/a.xml", text=XML)
     expected = {"train": ["Train"], "eval": ["valid"], "test": ["test"]}
     assert relative(at, stated_splits(at, "auto")) == expected == relative(at, stated_splits(at, "voc"))
     assert stated_splits(at, "csv") == stated_splits(at, "images") == {}
+
+
+@pytest.mark.parametrize("home", ["images", "JPEGImages"])
+def test_folders_below_the_one_for_images(root, home):
+    files = [f"{home}/{split}/{name}" for split in ("train", "test") for name in ("a.jpg", "a.xml")]
+    at = root(*files, text=XML)
+    assert relative(at, stated_splits(at, "auto")) == {"train": [f"{home}/train"], "eval": [f"{home}/test"]}
+
+
+def test_voc_with_folders_for_both(root):
+    files = [
+        f"{kind}/{s}/a.{suffix}"
+        for kind, suffix in (("images", "jpg"), ("Annotations", "xml"))
+        for s in ("train", "val")
+    ]
+    at = root(*files, text=XML)
+    expected = {"train": ["images/train"], "eval": ["images/val"]}
+    assert relative(at, stated_splits(at, "auto")) == relative(at, stated_splits(at, "voc")) == expected
+    for data_format in ("auto", "voc"):
+        (record,) = read_split(f"{at}/images/train", data_format, "train")
+        assert (record.name, record.annotation) == ("images/train/a.jpg", f"{at}/Annotations/train/a.xml")
+
+
+def test_yolo_without_a_data_yaml(root):
+    files = [
+        f"{kind}/{s}/a.{suffix}"
+        for kind, suffix in (("images", "jpg"), ("labels", "txt"))
+        for s in ("train", "val")
+    ]
+    at = root(*files, text="0 0.5 0.5 1 1")
+    root("classes.txt")
+    assert relative(at, stated_splits(at, "auto")) == {"train": ["images/train"], "eval": ["images/val"]}
+    assert [len(record.boxes) for record in read_split(f"{at}/images/train", "auto", "train")] == [1]
 
 
 def test_tests_evaluate_where_nothing_else_does(root):
@@ -39,7 +73,7 @@ def test_tests_evaluate_where_nothing_else_does(root):
     assert relative(at, stated_splits(at, "auto")) == {"train": ["train"], "eval": ["test"]}
 
 
-@pytest.mark.parametrize("more", ["extra/b.jpg", "b.jpg"])
+@pytest.mark.parametrize("more", ["extra/b.jpg", "b.jpg", "without_xml/b.jpg"])
 def test_what_belongs_to_no_split_is_not_lost(root, more):
     root("train/a.xml", "test/a.xml", "train/a.jpg", "test/a.jpg", "extra/b.xml", text=XML)
     at = root(more)
@@ -83,6 +117,24 @@ def test_image_sets_of_several_years(root):
     at = root(*sets)
     root("VOC2007/Annotations/1.xml", "VOC2012/Annotations/1.xml", text=XML)
     assert relative(at, stated_splits(at, "auto")) == {"train": sets[:2], "eval": sets[2:4]}
+
+
+@pytest.mark.parametrize("main", ["ImageSets/Main", "ImageSets"])
+def test_lists_for_other_tasks_divide_nothing(root, main):
+    sets = [f"{main}/train.txt", f"{main}/val.txt"]
+    others = [
+        f"ImageSets/{kind}/{split}.txt" for kind in ("Layout", "Zoo") for split in ("train", "val", "test")
+    ]
+    at = root(*sets, *others)
+    root("Annotations/1.xml", text=XML)
+    assert relative(at, stated_splits(at, "auto")) == {"train": sets[:1], "eval": sets[1:]}
+
+
+def test_trainval_trains_where_there_is_no_train(root):
+    sets = [f"VOC2007/ImageSets/Main/{name}.txt" for name in ("trainval", "test")]
+    at = root(*sets)
+    root("VOC2007/Annotations/1.xml", text=XML)
+    assert relative(at, stated_splits(at, "auto")) == {"train": sets[:1], "eval": sets[1:]}
 
 
 def test_tables(root):

@@ -115,6 +115,11 @@ def test_lists_that_do_not_fit_together(tmp_path):
     one, two = read_tfrecords(write(tmp_path / "x.record", corners, texts), "")
     assert one.problem.code == "DATA013" and "xmin 1, ymin 2" in one.problem.detail
     assert [(b.label, b.label_id) for b in two.boxes] == [("", 1), ("", 2)]
+    (note,) = two.notes
+    assert (note.code, note.action) == (
+        "DATA013",
+        "ignored",
+    ) and "1 image/object/class/text for 2" in note.detail
 
 
 def test_a_corner_that_is_no_number(tmp_path):

@@ -1,13 +1,29 @@
 from __future__ import annotations
 
+from components.example_gen.decode import PIXEL_FORMATS
 from components.example_gen.sources import FileSource
-from components.example_gen.tree import Tree, base_name, by_name, plain, stem
+from components.example_gen.tree import Tree, base_name, by_name, is_image, plain, stem
 
 TREE = Tree("/data", ("a.JPG", "b/c.txt", "b/d/e.webp", "b/d/f.heic", "g"))
 
 
 def test_images_are_known_by_their_suffix():
     assert TREE.images == ("a.JPG", "b/d/e.webp", "b/d/f.heic")
+
+
+def test_what_can_be_decoded_is_an_image_by_its_suffix():
+    kinds = {
+        "JPEG": "jpg",
+        "PNG": "png",
+        "BMP": "bmp",
+        "GIF": "gif",
+        "TIFF": "tif",
+        "WEBP": "webp",
+        "PPM": "ppm pgm",
+        "JPEG2000": "jp2",
+    }
+    assert set(kinds) == set(PIXEL_FORMATS)
+    assert all(is_image(f"a.{suffix}") for suffixes in kinds.values() for suffix in suffixes.split())
 
 
 def test_folders_and_parts():

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from components.example_gen.records import BoxRecord
 from components.example_gen.sources import FileSource
 from components.example_gen.tree import Tree
 from components.example_gen.tutorial_csv import find_csv, read_csv
@@ -45,12 +46,46 @@ def test_a_row_without_its_image_is_kept_and_a_picture_without_row_is_not_read(f
     assert note.code == "DATA035" and "2 of" in note.detail and "0.jpg, 2.jpg" in note.detail
 
 
-def test_semicolons_and_a_byte_order_mark(folder):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_semicolons_and_a_byte_order_mark(folder, encoding):
     file = folder / "train_labels.csv"
-    text = (HEADER + "1.jpg,100,80,cat,1,2,3,4\n").replace(",", ";")
-    file.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    file.write_text((HEADER + "1.jpg,100,80,cat,1,2,3,4\n").replace(",", ";"), encoding=encoding)
     (record,) = read_csv(str(file), "")
     assert record.boxes[0].label == "cat"
+
+
+@pytest.mark.parametrize("change", [(",", "\t"), ("\n", "\r\n"), ("\n", "\r")])
+def test_other_separators_and_line_ends(folder, change):
+    file = folder / "train_labels.csv"
+    file.write_bytes((HEADER + "1.jpg,100,80,cat,1,2,3,4\n").replace(*change).encode())
+    (record,) = read_csv(str(file), "")
+    assert record.boxes == (BoxRecord("row 2", "cat", 1, 2, 3, 4),) and record.source is not None
+
+
+@pytest.mark.parametrize("numbers", ["10,5,20,50,60", "10,20,50,60,5"])
+def test_decimal_commas_do_not_shift_a_box(folder, numbers):
+    file = folder / "train_labels.csv"
+    file.write_text(HEADER + f"1.jpg,100,80,cat,1,2,3,4,,\n1.jpg,100,80,cat,{numbers}\n")
+    (record,) = read_csv(str(file), "")
+    first, second = record.boxes
+    assert first.problem is None and record.problem is None
+    assert (second.problem.code, second.problem.object) == ("DATA013", "row 3")
+    assert "9 cells for 8 columns" in second.problem.detail
+
+
+def test_one_picture_in_several_spellings(folder):
+    file = folder / "labels.csv"
+    names = ["train/1.jpg", "train\\1.jpg", "./train/1.jpg"]
+    file.write_text(HEADER + "".join(f"{name},100,80,cat,{i},2,9,9\n" for i, name in enumerate(names)))
+    (record,) = read_csv(str(file), "")
+    assert record.name == "train/1.jpg" and [box.xmin for box in record.boxes] == [0, 1, 2]
+
+
+def test_a_column_that_is_there_twice(folder):
+    file = folder / "train_labels.csv"
+    file.write_text(HEADER.strip() + ",class\n1.jpg,100,80,cat,1,2,3,4,1\n")
+    with pytest.raises(BadInput, match="the column class twice"):
+        read_csv(str(file), "")
 
 
 def test_contradicting_sizes_set_the_image_aside(folder):

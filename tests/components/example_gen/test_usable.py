@@ -12,10 +12,16 @@ from detection.errors import BadInput
 OPTIONS = DataOptions(train="train_folder", eval="eval_folder", test="test_folder", label_map="y")
 
 
-def row(split, name, content="", *findings):
+def row(split, name, content="", *findings, written=True):
     sha256 = hashlib.sha256(content.encode()).hexdigest() if content else ""
     listed = [Finding(name, place, code, action, f"about {name}").row() for place, code, action in findings]
-    return {"split": split, "name": name, "sha256": sha256, "findings": listed}
+    return {
+        "split": split,
+        "name": name,
+        "sha256": sha256,
+        "findings": listed,
+        "written": written and bool(content),
+    }
 
 
 def statistics_of(images=(100, 0), boxes=(200, 0), **boxes_written):
@@ -54,6 +60,13 @@ def test_leaks_are_listed_once_for_each_picture_and_pair_of_splits():
         ("test", "DATA011", "kept", "train a = test i"),
     ]
     assert find_leaks(rows, OPTIONS.model_copy(update={"eval": None, "test": None})) == []
+
+
+def test_what_is_not_written_leaks_nothing():
+    """Two empty files are the same, and no picture."""
+    rows = [row("train", "a", "x", written=False), row("eval", "b", "x"), row("test", "c", "y")]
+    rows += [row("train", "d", "y"), row("test", "e", "z"), row("eval", "f", "z", written=False)]
+    assert [finding.detail for _, finding in find_leaks(rows, OPTIONS)] == ["train d = test c"]
 
 
 def test_a_leak_is_an_error_unless_the_options_allow_it():

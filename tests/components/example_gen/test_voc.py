@@ -6,7 +6,7 @@ import pytest
 
 from components.example_gen.sources import FileSource
 from components.example_gen.tree import Tree
-from components.example_gen.voc import read_image_set, read_voc
+from components.example_gen.voc import read_voc, voc_tree
 
 
 def by_name(records):
@@ -103,6 +103,22 @@ def test_layouts_that_people_have(tmp_path, xml_of, image, xml):
     assert record.name == image and len(record.boxes) == 1
 
 
+@pytest.mark.parametrize("here", [False, True])
+def test_the_images_folder_alone_finds_its_xml(tmp_path, xml_of, monkeypatch, here):
+    write(tmp_path, "JPEGImages/a.jpg", "JPEGImages/bare.jpg", "SegmentationClass/a.png")
+    for name in ("a", "gone"):
+        write(tmp_path, f"Annotations/{name}.xml", data=xml_of("", [("cat", (1, 2, 3, 4))]).encode())
+    monkeypatch.chdir(tmp_path)
+    folder = "JPEGImages" if here else str(tmp_path / "JPEGImages")
+    records = by_name(read_voc(voc_tree(folder), ""))
+    assert {name: len(record.boxes) for name, record in records.items()} == {
+        "JPEGImages/a.jpg": 1,
+        "JPEGImages/bare.jpg": 0,
+        "Annotations/gone.xml": 1,
+    }
+    assert voc_tree(str(tmp_path)) == Tree.at(str(tmp_path))
+
+
 def test_two_years_with_the_same_names(tmp_path, xml_of):
     for year, label in (("VOC2007", "cat"), ("VOC2012", "dog")):
         write(tmp_path, f"{year}/JPEGImages/1.jpg")
@@ -134,21 +150,35 @@ def test_an_old_suffix_in_filename_still_pairs(tmp_path, xml_of):
     assert record.name == "IMG_1.png" and len(record.boxes) == 1
 
 
-def test_image_sets(tmp_path, xml_of):
-    for number in range(4):
-        write(tmp_path, f"JPEGImages/{number}.jpg")
-        xml = xml_of(f"{number}.jpg", [("cat", (1, 2, 3, 4))]).encode()
-        write(tmp_path, f"Annotations/{number}.xml", data=xml)
-    listed = tmp_path / "ImageSets" / "Main" / "cat_train.txt"
-    write(tmp_path, "ImageSets/Main/cat_train.txt", data=b"0  1\n2 -1\r\n\n1.jpg\ngone\n")
-    records = read_image_set(str(listed), "train")
-    assert [(r.name, r.split, len(r.boxes)) for r in records] == [
-        ("JPEGImages/0.jpg", "train", 1),
-        ("JPEGImages/1.jpg", "train", 1),
-        ("JPEGImages/2.jpg", "train", 1),
-        ("gone", "train", 0),
-    ]
-    assert records[-1].source is None and records[-1].annotation == str(listed)
+def test_a_second_annotation_of_an_image_is_told(tmp_path, xml_of):
+    write(tmp_path, "images/a.jpg")
+    for folder, label in (("annotations", "cat"), ("xml", "dog")):
+        write(tmp_path, f"{folder}/a.xml", data=xml_of("a.jpg", [(label, (1, 2, 3, 4))]).encode())
+    a, second = read_voc(Tree.at(str(tmp_path)), "")
+    assert (a.name, a.boxes[0].label, a.problem) == ("images/a.jpg", "cat", None)
+    assert second.source is None and len(second.boxes) == 1
+    assert second.problem.code == "DATA023" and "images/a.jpg has another annotation" in second.problem.detail
+
+
+def test_the_xml_of_one_year_never_takes_the_picture_of_another(tmp_path, xml_of):
+    write(tmp_path, "VOC2007/JPEGImages/2.jpg", "VOC2012/JPEGImages/1.jpg")
+    for name in ("1", "2"):
+        xml = xml_of(f"{name}.jpg", [("cat", (1, 2, 3, 4))]).encode()
+        write(tmp_path, f"VOC2007/Annotations/{name}.xml", data=xml)
+    records = by_name(read_voc(Tree.at(str(tmp_path)), ""))
+    assert {name: (record.source is None, len(record.boxes)) for name, record in records.items()} == {
+        "VOC2007/Annotations/1.xml": (True, 1),
+        "VOC2007/JPEGImages/2.jpg": (False, 1),
+        "VOC2012/JPEGImages/1.jpg": (False, 0),
+    }
+
+
+@pytest.mark.parametrize("image", ["train/images/crazing/1.jpg", "elsewhere/1.jpg"])
+def test_a_picture_in_a_folder_of_its_class_is_found(tmp_path, xml_of, image):
+    write(tmp_path, image)
+    write(tmp_path, "train/annotations/1.xml", data=xml_of("1.jpg", [("cat", (1, 2, 3, 4))]).encode())
+    (record,) = read_voc(Tree.at(str(tmp_path)), "")
+    assert record.name == image and len(record.boxes) == 1
 
 
 def test_real_data(microcontrollers):

@@ -31,10 +31,22 @@ def test_an_entity_bomb_does_not_go_off():
 
 def test_coordinates_that_are_no_numbers_become_nan():
     annotation = parse_annotation(
-        b"<annotation><object><name> cat </name><difficult>1</difficult><bndbox><xmin>1.5</xmin>"
-        b"<ymin>two</ymin><xmax/></bndbox></object></annotation>"
+        b"<annotation><object><name> cat </name><difficult>True</difficult><truncated>0</truncated><bndbox>"
+        b"<xmin>1.5</xmin><ymin>two</ymin><xmax/></bndbox></object></annotation>"
     )
     (box,) = annotation.boxes
     assert (box.label, box.xmin, box.difficult, box.truncated) == ("cat", 1.5, True, False)
     assert all(map(math.isnan, (box.ymin, box.xmax, box.ymax)))
     assert (annotation.width, annotation.height) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "change", [("<annotation>", '<annotation xmlns="http://x/y">'), ("<object>", "<objects><object>")]
+)
+def test_objects_count_wherever_they_are(change):
+    text = "<annotation><object><name>cat</name><bndbox><xmin>1</xmin></bndbox></object></annotation>"
+    text = text.replace(*change)
+    if "objects" in text:
+        text = text.replace("</object>", "</object></objects>")
+    (box,) = parse_annotation(text.encode()).boxes
+    assert (box.place, box.label, box.xmin) == ("object 1", "cat", 1)

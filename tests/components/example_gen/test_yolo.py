@@ -5,8 +5,10 @@ import math
 import pytest
 
 from components.example_gen.read import read_split, resolve
+from components.example_gen.records import Outline
 from components.example_gen.tree import Tree
-from components.example_gen.yolo import has_labels, read_yolo
+from components.example_gen.yolo import read_yolo
+from components.example_gen.yolo_labels import has_labels
 from detection.errors import BadInput
 from tests.components.example_gen.listing import list_files
 
@@ -45,6 +47,9 @@ def test_polygons_and_points(yolo):
     root = yolo("train", "a", "0 0.1 0.2 0.3 0.2 0.3 0.6 0.1 0.6\n")
     (box,) = read_yolo(str(root / "train"), "")[0].boxes
     assert (box.xmin, box.ymin, box.xmax, box.ymax) == (0.1, 0.2, 0.3, 0.6)
+    assert box.mask is None
+    (box,) = read_yolo(str(root / "train"), "", masks=True)[0].boxes
+    assert box.mask == Outline("[[0.1, 0.2, 0.3, 0.2, 0.3, 0.6, 0.1, 0.6]]", shares=True)
     (root / "data.yaml").write_text("names: [cat]\nkpt_shape: [2, 2]\n")
     (box,) = read_yolo(str(root / "train"), "")[0].boxes
     assert (box.xmin, box.ymin) == pytest.approx((-0.05, 0.1))
@@ -104,6 +109,25 @@ def test_a_list_of_images(yolo):
     assert [record.name for record in read_yolo(str(root / "train.txt"), "")] == [a.name, gone.name]
 
 
+@pytest.mark.parametrize("start", ["/home/me/set/", "C:\\set\\", "data/", "https://host/"])
+def test_a_list_of_another_machine(yolo, start):
+    yolo("train", "a")
+    root = yolo("valid", "a")
+    lines = [f"{start}train/images/a.jpg", f"{start}train/images/gone.jpg"]
+    (root / "train.txt").write_text("\n".join(lines).replace("/", "\\" if "\\" in start else "/"))
+    gone, a = sorted(read_yolo(str(root / "train.txt"), ""), key=lambda record: record.source is not None)
+    assert (a.name, len(a.boxes)) == ("train/images/a.jpg", 1)
+    assert gone.source is None and gone.annotation == str(root / "train.txt")
+
+
+def test_an_orphan_with_exponents_is_an_object_too(tmp_path, jpeg):
+    (tmp_path / "a.jpg").write_bytes(jpeg())
+    (tmp_path / "gone.txt").write_text("0 5e-01 0.5 1 1\n")
+    (tmp_path / "classes.txt").write_text("cat\n")
+    _, gone = read_yolo(str(tmp_path), "")
+    assert gone.source is None and len(gone.boxes) == 1
+
+
 def test_a_data_yaml_states_the_splits(yolo):
     yolo("train", "a")
     root = yolo("valid", "b")
@@ -150,6 +174,16 @@ def test_classes_without_names_anywhere(tmp_path, jpeg):
     (tmp_path / "deep" / "images" / "a.txt").write_text("0 0.5 0.5 1 1")
     with pytest.raises(BadInput, match="names of the YOLO classes aren't found"):
         read_yolo(str(tmp_path / "deep" / "images"), "")
+
+
+def test_labels_and_names_as_windows_writes_them(tmp_path, jpeg):
+    (tmp_path / "a.jpg").write_bytes(jpeg())
+    (tmp_path / "a.txt").write_text("0 0.5 0.5 1 1\r\n", encoding="utf-16")
+    (tmp_path / "classes.txt").write_text("cat\r\n", encoding="utf-16")
+    (tmp_path / "train.txt").write_text(".\\a.jpg\r\n", encoding="utf-16")
+    for place in (tmp_path, tmp_path / "train.txt"):
+        (record,) = read_split(place, "auto", "")
+        assert [box.label for box in record.boxes] == ["cat"] and record.source is not None
 
 
 def test_a_label_that_is_no_text(yolo):

@@ -47,12 +47,23 @@ def test_what_is_absent_is_told(root):
     assert data.absent == {"train": "more/images", "eval": "no/where"}
 
 
+def test_two_splits_never_guess_the_same_folder(root):
+    (root / "images").mkdir()
+    (root / "images" / "a.jpg").touch()
+    text = "train: /content/one/images\nval: /content/two/images\nnames: [cat]\n"
+    (root / "data.yaml").write_text(text)
+    data = read_yaml(str(root / "data.yaml"))
+    assert data.places == {"train": [f"{root}/images"]}
+    assert data.absent == {"eval": "/content/two/images"}
+
+
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
         ("[cat, dog]", {0: "cat", 1: "dog"}),
         ("{0: cat, 5: dog}", {0: "cat", 5: "dog"}),
         ("[1, 2]", {0: "1", 1: "2"}),
+        ("{0: cat, '\u00b2': dog}", {0: "cat"}),
     ],
 )
 def test_names(root, names, expected):
@@ -67,10 +78,15 @@ def test_names(root, names, expected):
         ("names: [", "can't be read"),
         ("- a\n", "has no keys"),
         ("names: 7", "no class"),
+        ("names: [cat]\nexported: 2026-13-45\n", "month must be in 1..12"),
+        ("names: [cat]\nx: " + "[" * 3000 + "]" * 3000, "maximum recursion depth"),
+        (b"names: [\xe9]", "can't be read"),
+        ("names: {0: cat, 0: dog}", "has 0 twice"),
+        ("names: [cat]\ntrain: a\ntrain: b\n", "has train twice"),
     ],
 )
 def test_what_can_not_be_used(root, text, said):
-    (root / "data.yaml").write_text(text)
+    (root / "data.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(BadInput, match=said):
         read_yaml(str(root / "data.yaml"))
 
@@ -82,6 +98,9 @@ def test_which_yaml_it_is(root):
     assert find_yaml(Tree.at(str(root))) == str(root / "mine.yml")
     (root / "data.yaml").write_text("names: [dog]\n")
     assert find_yaml(Tree.at(str(root))) == str(root / "data.yaml")
+    (root / "data.yaml").write_bytes(b"names: [\xe9]\n")
+    with pytest.raises(BadInput, match="can't be read"):
+        find_yaml(Tree.at(str(root)))
 
 
 @pytest.mark.parametrize("place", ["train/images/data.yaml", "train/data.yaml", "data.yaml"])

@@ -56,6 +56,38 @@ CSV = [
         (2, 1),
     ),
     data_set(
+        "csv_with_decimal_commas",
+        "boxes in the wrong places",
+        _csv(HEADER + ROW + "a.jpg,100,80,dog,10,5,20,50,60\n"),
+        [("DATA013", "quarantined")],
+        (1, 1),
+        (2, 1),
+    ),
+    data_set(
+        "csv_image_missing_of_two_folders",
+        "the boxes of one picture on another",
+        lambda folder: (
+            (folder / "two").mkdir(),
+            (folder / "two" / "b.jpg").write_bytes(jpeg(13)),
+            (folder / "one").mkdir(),
+            (folder / "one" / "c.jpg").write_bytes(jpeg(14)),
+            _csv(HEADER + ROW + ROW.replace("a.jpg", "one/b.jpg") + ROW.replace("a.jpg", "two/b.jpg"))(
+                folder
+            ),
+        )[-1],
+        [("DATA002", "quarantined")],
+        (3, 2),
+        (3, 2),
+    ),
+    data_set(
+        "csv_of_another_machine",
+        "NotFoundError: C:\\data\\a.jpg",
+        _csv((HEADER + ROW.replace("a.jpg", "C:\\data\\a.jpg")).replace("\n", "\r\n")),
+        [],
+        (1, 1),
+        (1, 1),
+    ),
+    data_set(
         "csv_names_some_of_the_images",
         "half of the images aren't trained on",
         lambda folder: ((folder / "b.jpg").write_bytes(jpeg(12)), _csv(HEADER + ROW)(folder))[1],
@@ -198,6 +230,19 @@ COCO = [
         masks=True,
     ),
     data_set(
+        "coco_outlines_that_make_no_sense",
+        "Segmentation fault",
+        _coco(
+            _annotation(segmentation=POLYGON),
+            _annotation(2, box=(5, 5, 20, 20), segmentation=[[5, 5, 25, 5, 25, float("nan")]]),
+            _annotation(3, box=(6, 5, 20, 20), segmentation={"size": [80, 100], "counts": "garbage~~"}),
+        ),
+        [("DATA033", "quarantined")],
+        (1, 1),
+        (3, 1),
+        masks=True,
+    ),
+    data_set(
         "coco_run_lengths_of_another_size",
         "the mask has another shape",
         _coco(_annotation(segmentation={"size": [40, 50], "counts": [0, 2000]})),
@@ -274,6 +319,15 @@ YOLO = [
         [("DATA007", "quarantined")],
         (1, 1),
         (2, 1),
+    ),
+    data_set(
+        "yolo_polygons",
+        "the masks are lost",
+        _yolo("0 0.1 0.25 0.5 0.25 0.5 0.75\n" + LINE),
+        [("DATA033", "quarantined")],
+        (1, 1),
+        (2, 1),
+        masks=True,
     ),
     data_set("yolo_empty_label", "missing labels", _yolo(""), [], (1, 1), (0, 0)),
     data_set(

@@ -121,6 +121,27 @@ CASES = [
         findings=[CONVERTED, LIES],
     ),
     voc(
+        "ppm",
+        "GTSDB has 900 images, and none is found",
+        image=encoded(photo(), "PPM"),
+        suffix=".ppm",
+        findings=[CONVERTED],
+    ),
+    voc(
+        "jpeg_2000",
+        "satellite images are passed over",
+        image=encoded(photo(), "JPEG2000"),
+        suffix=".jp2",
+        findings=[CONVERTED],
+    ),
+    voc(
+        "postscript_named_jpg",
+        "Ghostscript runs what is in a data set",
+        image=encoded(photo(), "EPS"),
+        findings=[("DATA001", "quarantined")],
+        written=(0, 0),
+    ),
+    voc(
         "png_named_jpg", "image/format says jpeg, it is a PNG", image=encoded(photo(), "PNG"), findings=[LIES]
     ),
     voc("jpeg_named_png", "image/format says png, it is a JPEG", suffix=".png", findings=[LIES]),
