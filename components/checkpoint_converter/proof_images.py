@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from components.example_gen.decode import PIXEL_FORMATS
 from detection.errors import BadInput
+from detection.picture_formats import PIXEL_FORMATS
 
 MAX_IMAGES = 4
 _SIZES = (

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from components.example_gen.decode import DECODE_LIMIT, PIXEL_FORMATS
+from components.example_gen.decode import DECODE_LIMIT
 from components.example_gen.outputs import join, make_folder, whole_file
 from components.example_gen.records import ImageRecord
 from components.example_gen.rules import RULES
 from components.example_gen.shard_report import OFFENDERS, Sample, ShardReport
+from detection.picture_formats import PIXEL_FORMATS
 
 TILE_PX = (320, 240)  # width, height
 COLUMNS = 3

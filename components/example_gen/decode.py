@@ -13,11 +13,9 @@ from components.example_gen.orientation import orientation_of, turn_picture, upr
 from components.example_gen.png_chunks import BIT_DEPTH, damage_in_png
 from components.example_gen.records import Action
 from components.example_gen.sniff import what_it_is
+from detection.picture_formats import OTHER_FORMATS
 
 JPEG_QUALITY = 95  # where a JPEG must be written anew
-OTHER_FORMATS = ("PNG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "JPEG2000")
-# Formats of pixels, which are safe to open: Pillow hands PostScript, whatever its name, to another program.
-PIXEL_FORMATS = ("JPEG", *OTHER_FORMATS)
 DECODE_LIMIT = 80_000_000  # pixels: 240 MB as RGB, four times that as a trainer's floats
 
 

@@ -11,12 +11,12 @@ from typing import TypeVar
 
 from PIL import Image
 
-from components.example_gen.decode import PIXEL_FORMATS
 from components.example_gen.file_systems import is_remote
 from components.example_gen.records import ImageRecord
 from components.example_gen.sources import FileSource
 from components.example_gen.tree import Tree
 from detection.errors import BadInput
+from detection.picture_formats import PIXEL_FORMATS
 
 Item = TypeVar("Item")
 

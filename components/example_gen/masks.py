@@ -6,11 +6,12 @@ import io
 
 from PIL import Image
 
-from components.example_gen.decode import DECODE_LIMIT, PIXEL_FORMATS
+from components.example_gen.decode import DECODE_LIMIT
 from components.example_gen.frame import Frame
 from components.example_gen.orientation import turn_picture
 from components.example_gen.records import Outline
 from components.example_gen.remarks import SetAside
+from detection.picture_formats import PIXEL_FORMATS
 
 CODE = "DATA033"
 

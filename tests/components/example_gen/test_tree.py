@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from components.example_gen.decode import PIXEL_FORMATS
 from components.example_gen.sources import FileSource
 from components.example_gen.tree import Tree, base_name, by_name, is_image, plain, stem
+from detection.picture_formats import PIXEL_FORMATS
 
 TREE = Tree("/data", ("a.JPG", "b/c.txt", "b/d/e.webp", "b/d/f.heic", "g"))
 
