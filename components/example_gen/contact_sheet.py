@@ -13,6 +13,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from components.example_gen.decode import DECODE_LIMIT
+from components.example_gen.fonts import dejavu_sans
 from components.example_gen.outputs import join, make_folder, whole_file
 from components.example_gen.records import ImageRecord
 from components.example_gen.rules import RULES
@@ -23,7 +24,7 @@ TILE_PX = (320, 240)  # width, height
 COLUMNS = 3
 _CAPTION_PX = 36
 _LABEL_PX = 15
-_LONGEST = 56  # letters of a caption's line
+_LONGEST = 50  # letters of a caption's line
 _COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#808000")
 
 Corners = tuple[float, float, float, float]  # ymin, xmin, ymax, xmax as shares of the picture
@@ -115,7 +116,7 @@ def _tile(
     width, height = TILE_PX
     tile = Image.new("RGB", (width, height + _CAPTION_PX), "white")
     draw = ImageDraw.Draw(tile)
-    font = ImageFont.load_default(size=11)
+    font = dejavu_sans(10)
     if picture is None:
         draw.rectangle((0, 0, width - 5, height - 1), fill="#cccccc")
     else:
@@ -131,7 +132,7 @@ def _tile(
 
 def _draw_box(
     draw: ImageDraw.ImageDraw,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    font: ImageFont.FreeTypeFont,
     label: str,
     corners: Corners,
     size: tuple[int, int],

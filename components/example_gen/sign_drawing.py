@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Callable
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from components.example_gen.fonts import dejavu_sans
 
 SIZE = 480  # pixels of a face's side; faces are always shrunk afterwards, which smooths their edges
 CLASSES = ("stop", "yield", "speed_limit", "priority_road")
@@ -111,15 +110,6 @@ def _rounded_triangle(draw: ImageDraw.ImageDraw, half_width: float, colour: Colo
 
 def _centred_text(draw: ImageDraw.ImageDraw, text: str, width: float, height: float, colour: Colour) -> None:
     """The largest text that fits in width x height (shares of SIZE), around the middle."""
-    left, top, right, bottom = _font(100).getbbox(text)
+    left, top, right, bottom = dejavu_sans(100, bold=True).getbbox(text)
     size = int(100 * min(width * SIZE / (right - left), height * SIZE / (bottom - top)))
-    draw.text((SIZE / 2, SIZE / 2), text, font=_font(size), fill=colour, anchor="mm")
-
-
-@lru_cache(maxsize=64)
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans Bold as it comes inside matplotlib: the same letters on every machine."""
-    spec = importlib.util.find_spec("matplotlib")
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError("matplotlib, whose package carries the font of the signs, isn't installed")
-    return ImageFont.truetype(str(Path(spec.origin).parent / "mpl-data/fonts/ttf/DejaVuSans-Bold.ttf"), size)
+    draw.text((SIZE / 2, SIZE / 2), text, font=dejavu_sans(size, bold=True), fill=colour, anchor="mm")
