@@ -119,7 +119,8 @@ def training_losses(name: str, converted: Path) -> list[float]:
 
 def _rate(name: str, detector: Detector) -> float:
     """The step for Adam, which moves every weight by about as much."""
-    if name in ("faster_rcnn_nas", "faster_rcnn_pnas", "mask_rcnn_inception_resnet_v2"):
+    deepest = ("faster_rcnn_nas", "faster_rcnn_pnas", "mask_rcnn_inception_resnet_v2")
+    if name in (*deepest, "faster_rcnn_inception_resnet_v2_atrous"):
         return 1e-5  # hundreds of layers with frozen batch norm
     # a two-stage detector's second stage is thrown off where the first one's boxes jump
     return 1e-4 if isinstance(detector, TwoStageDetector) else 1e-3
