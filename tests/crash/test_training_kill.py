@@ -87,7 +87,6 @@ def weights(out: Path) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3000)
 def test_killed_again_and_again_ends_as_if_never_killed(worker: Worker, tmp_path: Path) -> None:
     whole, out = tmp_path / "whole", tmp_path / "killed"
     assert worker.run(whole) == 0

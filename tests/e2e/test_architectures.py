@@ -37,7 +37,7 @@ train_config {
 }
 """
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
+pytestmark = pytest.mark.slow
 
 
 def write_inputs(name: str, folder: Path) -> Path:
