@@ -77,8 +77,7 @@ def read_coco(file: str, split: str, masks: bool = False) -> list[ImageRecord]:
 
 def _looks_right(file: str) -> bool:
     """Whether the JSON, or the first part of a long one, says that it is COCO's."""
-    with file_systems.open_binary(file) as stream:
-        head = stream.read(HEAD)
+    head = file_systems.read_start(file, HEAD)
     if len(head) < HEAD:
         with suppress(ValueError, RecursionError):  # cut off, it may be COCO's all the same
             data = json.loads(text_of(head))

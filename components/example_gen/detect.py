@@ -61,7 +61,7 @@ def detect_format(path: str) -> DataFormat:
     unread += [file for file, text in texts_of_images(tree).items() if text.strip()]
     if not unread:
         return "images"
-    some = ", ".join(file.removeprefix(tree.path("x")[:-1]) for file in unread[:3])
+    some = ", ".join(file.removeprefix(tree.prefix) for file in unread[:3])
     kind = next((kind for file in unread[:LOOK_AT] if (kind := _foreign(file))), None)
     if kind is not None:
         fix = "export them as COCO, Pascal VOC, YOLO or CSV, or set data.format: images if they don't count"
@@ -77,8 +77,7 @@ def is_pattern(path: str) -> bool:
 
 def _foreign(file: str) -> str | None:
     """The tool that wrote annotations which nothing here reads; None where that isn't known."""
-    with file_systems.open_binary(file) as stream:
-        head = stream.read(HEAD)
+    head = file_systems.read_start(file, HEAD)
     return next((kind for kind, signs in FOREIGN.items() if all(sign in head for sign in signs)), None)
 
 
@@ -88,8 +87,7 @@ def _of_file(path: str) -> DataFormat:
         return SUFFIXES[suffix]
     if suffix == ".txt":
         return "voc" if is_image_set(path) else "yolo"
-    with file_systems.open_binary(path) as stream:
-        head = stream.read(HEADER)
+    head = file_systems.read_start(path, HEADER)
     starts_a_record = len(head) == HEADER and masked_crc(head[:8]) == int.from_bytes(head[8:], "little")
     if is_tfrecord(path) or starts_a_record:
         return "tfrecord"

@@ -30,7 +30,7 @@ def read_image_set(listed: str, split: str) -> list[ImageRecord]:
     chosen = [file for file in tree.files if plain(stem(file)) in ends]
     by_key: dict[str, list[ImageRecord]] = {}
     for record in read_voc(Tree(tree.root, tuple(chosen)), split):
-        files = (record.name, (record.annotation or record.name).removeprefix(tree.path("x")[:-1]))
+        files = (record.name, (record.annotation or record.name).removeprefix(tree.prefix))
         for key in dict.fromkeys(map(layout_key, files)):
             by_key.setdefault(key, []).append(record)
     names = [line if _key_of(line) in by_key else _without_number(line) for line in lines]

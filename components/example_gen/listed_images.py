@@ -21,7 +21,7 @@ class Pictures:
 
     def __init__(self, list_file: str, tree: Tree, names: Sequence[str]) -> None:
         self.list_file, self.tree = list_file, tree
-        self._start = tree.path("x")[:-1]
+        self._start = tree.prefix
         self._elsewhere = {name for name in names if self._is_local_file_elsewhere(name)}
         inside = (name.removeprefix(self._start) for name in names if name not in self._elsewhere)
         self._found = find_named(inside, tree.files)

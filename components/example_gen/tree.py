@@ -74,10 +74,10 @@ class Tree:
 
     def source(self, file: str) -> FileSource:
         """The image of this file, one of `files`."""
-        return FileSource(self._prefix + file)
+        return FileSource(self.prefix + file)
 
     @cached_property
-    def _prefix(self) -> str:
+    def prefix(self) -> str:
         """What stands before a listed file in its path."""
         return self.path("x")[:-1]
 

@@ -81,8 +81,7 @@ def has_annotations(tree: Tree) -> bool:
 
 
 def _starts_annotation(file: str) -> bool:
-    with file_systems.open_binary(file) as stream:
-        head = stream.read(4096).replace(b"\0", b"")  # UTF-16 has zeros between
+    head = file_systems.read_start(file, 4096).replace(b"\0", b"")  # UTF-16 has zeros between
     return re.search(rb"<annotation[\s>]", head) is not None
 
 
