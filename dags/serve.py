@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from dags.services import CannotServe, Services
 
 HOST = "127.0.0.1"
 START_SECONDS = 180.0
+PORT_SECONDS = 15.0  # what an Airflow that was killed a moment ago may take to let go of its port
 DAEMONS = ("scheduler", "triggerer", "dag_processor")
 # What the restart of a service costs a run: nothing, or little
 PATIENCE = {
@@ -64,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _raise_stopped)
     try:
-        check_port(port)
+        wait_for_port(port)
         chosen = {name: value for name, value in os.environ.items() if name in OWN_CHOICE}
         settings = environment.airflow_settings(airflow_home, port, login=arguments.login)
         environment.apply(PATIENCE | settings | chosen)
@@ -132,14 +134,29 @@ def health(port: int) -> dict[str, dict[str, str]] | None:
     return report if isinstance(report, dict) else None
 
 
-def check_port(port: int) -> None:
-    """Raises CannotServe when another program listens on `port`."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def wait_for_port(port: int, seconds: float = PORT_SECONDS) -> None:
+    """Returns once nothing listens on `port`; raises CannotServe if something still does after `seconds`.
+
+    The processes of a server that was killed end a moment after it, and hold the port until then.
+    """
+    deadline = time.monotonic() + seconds
+    told = False
+    while True:
         try:
-            probe.bind((HOST, port))
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((HOST, port))
+            return
         except (OSError, OverflowError) as error:
-            raise CannotServe(f"port {port} can't be used ({error}); choose another with --port") from None
+            in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+            if not in_use or time.monotonic() > deadline:
+                raise CannotServe(
+                    f"port {port} can't be used ({error}); choose another with --port"
+                ) from None
+        if not told:
+            say(f"port {port} is in use; waiting up to {seconds:.0f} s for it")
+            told = True
+        time.sleep(0.2)
 
 
 def say(text: str) -> None:

@@ -21,7 +21,7 @@ import pytest
 
 from components.object_store.store import ObjectStore, open_store
 from dags.child import die_with
-from tests.airflow.postgresql import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 _START_SECONDS = 120

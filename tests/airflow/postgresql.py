@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from dags.child import die_with
+from tests.ports import free_port
 
 NOBODY = 65534
 USER = "ann"
@@ -22,13 +22,6 @@ USER = "ann"
 
 class NoPostgresql(Exception):
     """PostgreSQL can't be started on this machine; the message says why."""
-
-
-def free_port() -> int:
-    """A TCP port of loopback that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from dags.child import die_with
-from tests.airflow.postgresql import free_port
 from tests.airflow.processes import Process, left_running, processes_of
+from tests.ports import free_port
 
 FINISHED = ("success", "failed")
 T = TypeVar("T")

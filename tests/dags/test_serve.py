@@ -5,6 +5,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
 import urllib.request
 from pathlib import Path
 
@@ -13,9 +15,9 @@ import pytest
 from dags import serve
 from dags.services import CannotServe, Services
 from pipelines.nodes import NODES
-from tests.airflow.postgresql import free_port
 from tests.airflow.processes import left_running, listening_on, processes_of
 from tests.airflow.server import Server
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -77,7 +79,28 @@ def test_a_busy_port_is_said(stub_environment):
             timeout=60,
         )
     assert done.returncode == 1
+    assert "is in use; waiting" in done.stdout
     assert "can't be used" in done.stdout and "--port" in done.stdout
+
+
+def test_a_port_that_becomes_free_is_waited_for(capsys):
+    """As that of a server killed a moment ago: its processes hold it until they have ended."""
+    with socket.socket() as other:
+        other.bind((serve.HOST, 0))
+        other.listen()
+        port = other.getsockname()[1]
+        threading.Timer(1.0, other.close).start()
+        began = time.monotonic()
+        serve.wait_for_port(port)
+    assert 0.9 < time.monotonic() - began < serve.PORT_SECONDS
+    assert capsys.readouterr().out.count("is in use") == 1
+
+
+def test_a_port_that_cannot_be_is_refused_at_once():
+    began = time.monotonic()
+    with pytest.raises(CannotServe, match="port 70000 can't be used"):
+        serve.wait_for_port(70_000)
+    assert time.monotonic() - began < 1
 
 
 def test_stop_during_the_start(server):

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,17 +24,11 @@ from problem import Failed, Problem
 from processes import Processes
 from program import ROOT, Program, on_this_machine, program
 
+from tests.ports import free_ports
+
 NATIVE = ROOT / "docker" / "native"
 AIRFLOW_PYTHON = ROOT / ".venv-airflow" / "bin" / "python"
 LOOPBACK = {"0100007F", "00000000000000000000000001000000"}
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 class Native:

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "data"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -102,9 +104,7 @@ def test_microcontrollers_learns_four_classes(demo: Any, detector: str) -> None:
 
 
 def test_airflow_command_starts_and_stops(demo: Any) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     argv = ["upcycle", "airflow", "--port", str(port)]
     process = subprocess.Popen(
         argv, cwd=ROOT, env=dict(demo.environment), start_new_session=True,

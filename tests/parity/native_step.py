@@ -19,7 +19,7 @@ from detection.tf1.names import tf1_name
 from tests.parity.training_step import RATE, fixed_dropout, read_batch, write_step
 
 ULP = 2.0**-23  # of float32, relative
-DRAWS = 2
+DRAWS = 16  # a near tie of a max-pool is decided the other way in one of several
 
 
 def compute_gradients(

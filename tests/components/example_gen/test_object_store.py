@@ -18,8 +18,8 @@ from components.example_gen.sources import FileSource, RecordSource
 from components.object_store import gcs
 from components.object_store.store import open_store
 from detection.errors import BadInput, Failed
-from tests.airflow.postgresql import free_port
 from tests.object_store import address, google, no_s3_credentials, place, s3
+from tests.ports import free_port
 
 __all__ = ["address", "google", "no_s3_credentials", "place", "s3"]
 

@@ -13,7 +13,7 @@ import pytest
 from components.object_store import gcs
 from components.object_store.store import ObjectStore, open_store
 from detection.errors import BadInput, Failed
-from tests.airflow.postgresql import free_port
+from tests.ports import free_port
 
 USES: list[Callable[[ObjectStore], object]] = [
     lambda store: store.read("a"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from components.trainer.follow import Invitation, invite, main
 from components.trainer.options import TrainOptions
 from components.trainer.share import Share
 from components.trainer.workers import Workers
+from tests.ports import free_ports
 
 if TYPE_CHECKING:
     from conftest import Training
@@ -111,9 +111,7 @@ def several_machines(
     count: int, root: Path, out: Path, options: TrainOptions = OPTIONS, pause_at: int = 0
 ) -> Iterator[list[Machine]]:
     """The first machine and those that follow it, with free ports."""
-    with ExitStack() as ports:
-        taken = [ports.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        addresses = [f"127.0.0.1:{port.getsockname()[1]}" for port in taken]
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
     arguments = [str(root), str(out), options.model_dump_json(), str(pause_at)]
     with ExitStack() as running:
         first = machine(addresses, 0, "-m", "tests.components.trainer.first_machine", *arguments)

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
 import pytest
 
@@ -14,13 +14,12 @@ from components.trainer import meeting
 from components.trainer.cluster import Cluster
 from components.trainer.meeting import meet
 from detection.errors import BadInput, Failed
+from tests.ports import free_ports
 
 
 def machines(count: int) -> list[Cluster]:
     """A cluster with free ports, as each of its machines sees it."""
-    with ExitStack() as ports:
-        taken = [ports.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        addresses = tuple(f"127.0.0.1:{port.getsockname()[1]}" for port in taken)
+    addresses = tuple(f"127.0.0.1:{port}" for port in free_ports(count))
     return [Cluster(addresses, (("worker", count),), rank) for rank in range(count)]
 
 
