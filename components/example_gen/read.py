@@ -14,11 +14,12 @@ from components.example_gen.collector import no_collection
 from components.example_gen.detect import detect_format, is_pattern
 from components.example_gen.image_sets import is_image_set, read_image_set
 from components.example_gen.naming import with_unique_names
-from components.example_gen.records import DataOptions, ImageRecord, as_options
+from components.example_gen.records import DataOptions, ImageRecord, as_options, with_notes
 from components.example_gen.spans import deliveries, filled, uses_span
 from components.example_gen.stated_splits import stated_splits
 from components.example_gen.tfrecord import find_tfrecords, read_tfrecords
 from components.example_gen.tree import Tree
+from components.example_gen.unread import unread_pictures
 from components.example_gen.voc import read_voc, voc_tree
 from components.example_gen.yolo import read_yolo
 from components.example_gen.yolo_labels import has_labels
@@ -65,7 +66,7 @@ def read_dataset(data: Data) -> list[ImageRecord]:
             name = "" if split == "train" and options.eval is None else split
             parts = [(path, read_split(path, options.format, name, options.masks)) for path in paths]
             records += with_unique_names(parts)
-    return records
+    return with_notes(records, unread_pictures(options, records))
 
 
 def read_split(path: str | Path, data_format: str, split: str, masks: bool = False) -> list[ImageRecord]:

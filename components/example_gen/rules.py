@@ -40,4 +40,5 @@ RULES = {
     "DATA034": "a file name that isn't Unicode",
     "DATA035": "images that the list of annotations doesn't name",
     "DATA036": "context features that can't be used",
+    "DATA037": "a folder named as a split that no split reads",
 }

@@ -47,6 +47,12 @@ def stated_splits(path: str, data_format: str) -> dict[str, tuple[str, ...]]:
     return {}
 
 
+def splits_in(name: str) -> set[str]:
+    """The splits that the words of a name say: "instances_val2017" says eval."""
+    words = _words(name)
+    return {split for split, names in NAMES.items() if names & words}
+
+
 def _kind(path: str) -> str:
     """The format that counts; several CSV in a folder are unclear to everyone but their names."""
     try:
@@ -70,7 +76,7 @@ def _by_name(paths: Iterable[str], root: str) -> dict[str, tuple[str, ...]]:
     others = []
     for path in paths:
         parts = path.removeprefix(root.rstrip("/")).strip("/").split("/")
-        said = next((words for part in reversed(parts[-2:]) if (words := _splits_in(part))), set())
+        said = next((words for part in reversed(parts[-2:]) if (words := splits_in(part))), set())
         if len(said) == 1:
             found.setdefault(said.pop(), []).append(path)
         else:
@@ -87,11 +93,6 @@ def _by_name(paths: Iterable[str], root: str) -> dict[str, tuple[str, ...]]:
             "name data.train and data.eval",
         )
     return splits
-
-
-def _splits_in(name: str) -> set[str]:
-    words = _words(name)
-    return {split for split, names in NAMES.items() if names & words}
 
 
 def _words(name: str) -> set[str]:
@@ -118,14 +119,14 @@ def _image_sets(tree: Tree) -> list[str]:
             if chosen := [file for file in of_home if file.lower().split("/")[-2] == main]:
                 of_home = chosen
                 break
-        if any("train" in _splits_in(file.split("/")[-1]) for file in of_home):
+        if any("train" in splits_in(file.split("/")[-1]) for file in of_home):
             of_home = [file for file in of_home if stem(file).lower() not in BOTH]
         found += of_home
     return [tree.path(file) for file in sorted(found)]
 
 
 def _tables(tree: Tree) -> list[str]:
-    files = [file for file in tree.with_suffix(".csv") if "/" not in file and _splits_in(file)]
+    files = [file for file in tree.with_suffix(".csv") if "/" not in file and splits_in(file)]
     return [tree.path(file) for file in files]
 
 
@@ -144,7 +145,7 @@ def _folders(tree: Tree) -> list[str]:
         tree = tree.below(min(tops))
         tops = _tops(tree.images)
     described |= _tops(tree.with_suffix(".xml", ".txt", ".json", ".csv"))
-    unclear = {top for top in tops if not _splits_in(top)}
+    unclear = {top for top in tops if not splits_in(top)}
     return [tree.path(top) for top in sorted(tops & described | unclear)]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from components.trainer.devices import Devices
+from components.trainer.files import read_found
 from components.trainer.job import TrainingJob
 from components.trainer.lr_search import search_learning_rate
 from components.trainer.options import SearchOptions
@@ -68,10 +69,9 @@ def choose_settings(job: TrainingJob, devices: Devices) -> Choice:
 
 def _curve(job: TrainingJob, search: SearchOptions, devices: Devices) -> LearningRateCurve:
     file, identity = job.paths.work / "lr_search.json", job.identity()
-    if file.exists():
-        found = _Found.model_validate_json(file.read_text(encoding="utf-8"))
-        if found.identity == identity:
-            return found.curve
+    found = read_found(file, _Found)
+    if found and found.identity == identity:
+        return found.curve
     curve = search_learning_rate(job, search, devices)
     gc.collect()  # a model is full of cycles, and the next one needs its memory
     write_text(_Found(identity=identity, curve=curve).model_dump_json(), file)

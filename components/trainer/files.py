@@ -1,4 +1,4 @@
-"""Writing checkpoints so that no half of one stays."""
+"""Writing checkpoints so that no half of one stays, and reading what an attempt before has left."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import shutil
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+Found = TypeVar("Found", bound=BaseModel)
 
 
 @contextmanager
@@ -39,3 +44,17 @@ def remove_half_written(directory: Path) -> None:
             shutil.rmtree(path)
         elif path.is_file() and path.name.startswith("."):
             path.unlink()
+
+
+def read_found(file: Path, kind: type[Found]) -> Found | None:
+    """What an earlier attempt found and wrote as JSON; None if there is none, or none that can be read.
+
+    The latter, a damaged file or that of another release, is said.
+    """
+    try:
+        return kind.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError:
+        print(f"{file.name} is damaged or of another release: that is done again", flush=True)
+        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import math
 import shutil
@@ -23,6 +24,7 @@ from detection.config.text_files import write_text
 from detection.errors import Failed
 
 _IDENTITY = "identity"
+_RELEASE = 1  # of what a checkpoint and its record consist of, their shapes apart
 
 HistoryRow = dict[str, float]
 
@@ -71,14 +73,15 @@ class TrainingState:
         self._best = BestWeights(directory / "best", model.variables)
         self._best_of_checkpoint: int | None = None
         self._lost: int | None = None  # a best step whose weights can't be read
-        self._open(identity)
+        parts = {
+            "model": [variable.value for variable in model.variables],
+            "optimizer": [variable.value for variable in optimizer.variables],
+            "averages": [average.value for average in averages.averages] if averages else [],
+        }
+        self._open(f"{identity} {_layout(parts)}")
         for name, why in drop_damaged(self._checkpoints):
             print(f"the checkpoint {name} can't be read and is left out: {why}", flush=True)
-        checkpoint = tf.train.Checkpoint(
-            model=[variable.value for variable in model.variables],
-            optimizer=[variable.value for variable in optimizer.variables],
-            averages=[average.value for average in averages.averages] if averages else [],
-        )
+        checkpoint = tf.train.Checkpoint(**parts)
         self._manager = tf.train.CheckpointManager(
             checkpoint, str(self._checkpoints), max_to_keep=checkpoints_kept, checkpoint_name="step"
         )
@@ -180,9 +183,20 @@ class TrainingState:
         identity_file = self._directory / _IDENTITY
         if identity_file.exists() and identity_file.read_text() == identity:
             return
+        if any((self._directory / "checkpoints").glob("*.index")):
+            print(
+                "the checkpoints here are another training's, or another release's: it starts over",
+                flush=True,
+            )
         for name in ("checkpoints", "best"):
             shutil.rmtree(self._directory / name, ignore_errors=True)
         write_text(identity, identity_file)
+
+
+def _layout(parts: dict[str, list[tf.Variable]]) -> str:
+    """Digest of what a checkpoint consists of: one of another layout can't be restored."""
+    shapes = {name: [[v.dtype.name, v.shape.as_list()] for v in values] for name, values in parts.items()}
+    return hashlib.sha256(json.dumps([_RELEASE, shapes], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def discard(directory: Path) -> None:

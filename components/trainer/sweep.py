@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 from components.trainer.batch_norm import trains_batch_norm
 from components.trainer.devices import Devices
+from components.trainer.files import read_found
 from components.trainer.halving import halving_batches
 from components.trainer.job import TrainingJob
 from components.trainer.options import SweepOptions
@@ -214,8 +215,5 @@ def describe(trial: Trial) -> str:
 
 
 def _read(file: Path, identity: str) -> _Finished:
-    if file.exists():
-        found = _Finished.model_validate_json(file.read_text(encoding="utf-8"))
-        if found.identity == identity:
-            return found
-    return _Finished(identity=identity, trials=[])
+    found = read_found(file, _Finished)
+    return found if found and found.identity == identity else _Finished(identity=identity, trials=[])

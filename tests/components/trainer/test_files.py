@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from components.trainer.files import keep_checkpoints, remove_half_written, whole_checkpoint
+from components.trainer.files import keep_checkpoints, read_found, remove_half_written, whole_checkpoint
+from components.trainer.results import Trial
 
 
 def test_a_write_that_fails_leaves_nothing_of_its_own(tmp_path: Path) -> None:
@@ -40,3 +41,17 @@ def test_what_a_killed_export_left_goes(tmp_path: Path) -> None:
     assert {path for path in tmp_path.rglob("*") if path.is_file()} == kept
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["checkpoint"]
     remove_half_written(tmp_path / "absent")
+
+
+def test_what_an_attempt_found_is_read_or_done_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "trial.json"
+    trial = Trial(settings={"batch_size": 4}, loss=0.5)
+    assert read_found(file, Trial) is None and not capsys.readouterr().out
+    file.write_text(trial.model_dump_json())
+    assert read_found(file, Trial) == trial and not capsys.readouterr().out
+    for damaged in (b"", b"\0" * 20, b'{"loss": 0.5}', b"\xff"):
+        file.write_bytes(damaged)
+        assert read_found(file, Trial) is None
+        assert capsys.readouterr().out.startswith("trial.json is damaged or of another release")

@@ -86,6 +86,27 @@ def test_another_training_starts_over(tmp_path: Path) -> None:
     assert Model(tmp_path, "a").state.restore() is None
 
 
+@pytest.mark.parametrize("other", ["layout", "record", "identity"])
+def test_a_checkpoint_of_another_release_starts_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], other: str
+) -> None:
+    """One with other variables, with another record, or from before layouts were written down."""
+    first = Model(tmp_path, decay=0.9 if other == "layout" else 0.0)
+    first.step(eval_loss=1.0)
+    first.state.save()
+    if other == "record":
+        monkeypatch.setattr("components.trainer.state._RELEASE", 2)
+    if other == "identity":
+        write_text("a", tmp_path / "identity")
+    second = Model(tmp_path)
+    assert "starts over" in capsys.readouterr().out
+    assert second.state.restore() is None and second.state.load_best() is None
+    second.step()
+    second.state.save()
+    assert Model(tmp_path).state.restore() == 1
+    assert "starts over" not in capsys.readouterr().out
+
+
 def test_a_removal_that_is_killed_does_not_stand_in_the_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

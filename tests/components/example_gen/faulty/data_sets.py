@@ -271,6 +271,17 @@ def _yolo(
 
 
 LINE = "0 0.3 0.5 0.4 0.5\n"
+
+
+def _yolo_with_test(folder: Path) -> Path:
+    for split in ("train", "test"):
+        (folder / split).mkdir()
+        _yolo(LINE, image=jpeg(33 if split == "train" else 34))(folder / split)
+        (folder / split / "data.yaml").unlink()
+    (folder / "data.yaml").write_text("train: train/images\nnames: [cat, dog]\n")
+    return folder / "data.yaml"
+
+
 YOLO = [
     data_set(
         "yolo_edge_by_rounding",
@@ -301,6 +312,14 @@ YOLO = [
         "val: No such file or directory",
         _yolo(LINE, "train: images\nval: valid/images\nnames: [cat, dog]\n"),
         [("DATA029", "ignored")],
+        (1, 1),
+        (1, 1),
+    ),
+    data_set(
+        "yolo_split_unnamed",
+        "the test images were never evaluated",
+        _yolo_with_test,
+        [("DATA037", "ignored")],
         (1, 1),
         (1, 1),
     ),
