@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -28,6 +29,8 @@ from pipelines.overrides import add_options, given, schemas
 __all__ = ["NODES", "READS", "DetectorSpec", "SpecError", "add_options", "given", "schemas"]
 
 PACKAGE = "package:"
+# What YAML makes of a text without quotes.
+_NOT_TEXT = {int: "a number", float: "a number", bool: "a yes or no", date: "a date", datetime: "a time"}
 
 
 class ModelSpec(Section):
@@ -296,6 +299,9 @@ def _spec_error(error: ValidationError, source: str, lines: dict[Location, int])
     elif first["type"] == "missing":
         what = f"`{name}` is missing"
         fix = f"add `{name}`: {_description(location)}"
+    elif first["type"] == "string_type" and type(first["input"]) in _NOT_TEXT:
+        what = f"`{name}` is text, and YAML reads {first['input']} as {_NOT_TEXT[type(first['input'])]}"
+        fix = f'put it in quotes: `{location[-1]}: "..."`'
     else:
         message = first["msg"].removeprefix("Value error, ")
         # a section's own rule names its fields; the section's values would bury it

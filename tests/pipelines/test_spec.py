@@ -193,7 +193,11 @@ def test_several_paths_and_addresses() -> None:
     ("line", "what", "fix"),
     [
         ("  eval: []\n", "`data.eval`: Value should have at least 1 item", "the same for evaluation"),
-        ("  eval: [7]\n", "`data.eval`: Input should be a valid string", "the same for evaluation"),
+        ("  eval: [7]\n", "`data.eval` is text, and YAML reads 7 as a number", 'quotes: `eval: "..."`'),
+        ("  eval: [[]]\n", "`data.eval`: Input should be a valid string", "the same for evaluation"),
+        ("  span: 12\n", "`data.span` is text, and YAML reads 12 as a number", 'quotes: `span: "..."`'),
+        ("  span: 2026-11-27\n", "`data.span` is text, and YAML reads 2026-11-27 as a date", "quotes"),
+        ("  span: no\n", "`data.span` is text, and YAML reads False as a yes or no", "quotes"),
         ("  drift: {stop: 1}\n", "unknown key `data.drift.stop`", "the keys here are: class_frequency"),
         ("  drift: {action: halt}\n", "`data.drift.action`: Input should be 'warn'", "beyond them"),
         ("  spans: 0\n", "`data.spans`: Input should be greater than", "how many spans"),
