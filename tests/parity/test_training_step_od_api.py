@@ -20,7 +20,7 @@ LOSS = 1e-4  # relative
 GRADIENT = 1e-4  # of a variable's largest
 # Batch norm cancels some gradients, such as those of the offsets of a layer that another batch norm follows:
 # all that is left of them is rounding, which the native step measures.
-ROUNDING = 4
+ROUNDING = 2
 MOVED = 1e-3  # of a variable's largest change,
 RESOLUTION = 5e-7  # and of its largest value: a few units in the last place
 TWO_STAGE_LOSSES = {
