@@ -13,14 +13,10 @@ import numpy as np
 import pytest
 
 from tests.parity.od_api_configs import CONFIGS, DEAD
-from tests.parity.training_step import RATE, Step, run_steps
+from tests.parity.training_step import RATE, ROUNDING, Step, gradient_excess, run_steps
 from tests.parity.training_step_configs import VARIANTS, repeatable
 
 LOSS = 1e-4  # relative
-GRADIENT = 1e-4  # of a variable's largest
-# Batch norm cancels some gradients, such as those of the offsets of a layer that another batch norm follows:
-# all that is left of them is rounding, which the native step measures.
-ROUNDING = 2
 MOVED = 1e-3  # of a variable's largest change,
 RESOLUTION = 5e-7  # and of its largest value: a few units in the last place
 TWO_STAGE_LOSSES = {
@@ -61,19 +57,15 @@ def _check_gradients(found: Step, wanted: Step, dead: tuple[str, ...]) -> None:
     assert set(found.gradients) == _alive(wanted.gradients, dead)
     assert found.untouched == _alive(wanted.untouched, dead)
     scales = {name: float(np.abs(gradient).max()) for name, gradient in wanted.gradients.items()}
-    differences = {
-        name: float(np.abs(gradient - wanted.gradients[name]).max())
+    excess = {
+        name: gradient_excess(gradient, wanted.gradients[name], found.rounding[name])
         for name, gradient in found.gradients.items()
     }
-    excess = {}
-    for name, difference in differences.items():
-        allowed = GRADIENT * scales[name] + ROUNDING * found.rounding[name]
-        excess[name] = difference / allowed if difference else 0.0
     worst = max(excess, key=lambda name: excess[name])
     print(f"gradients: {excess[worst]:.2f} of what is allowed, in {worst} of {scales[worst]:.1e}")
     assert excess[worst] <= 1, worst
-    compared = sum(scales[name] > 10 * ROUNDING * found.rounding[name] for name in differences)
-    assert compared > len(differences) / 3, "nearly all gradients are rounding: nothing is compared"
+    compared = sum(scales[name] > 10 * ROUNDING * found.rounding[name] for name in excess)
+    assert compared > len(excess) / 3, "nearly all gradients are rounding: nothing is compared"
 
 
 def _check_values(found: Step, wanted: Step, dead: tuple[str, ...]) -> None:

@@ -19,6 +19,10 @@ from tests.parity.child import run_child
 
 RATE = 0.01
 DROPPED = 3  # of every so many channels, fixed dropout drops the first
+GRADIENT = 1e-4  # what a gradient may differ by: of a variable's largest,
+# and of its rounding. Batch norm cancels some gradients, such as those of the offsets of a layer that another
+# batch norm follows: all that is left of them is rounding, which the native step measures.
+ROUNDING = 2
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,13 @@ class Step:
     before: dict[str, np.ndarray]
     after: dict[str, np.ndarray]
     rounding: dict[str, float]
+
+
+def gradient_excess(found: np.ndarray, wanted: np.ndarray, rounding: float) -> float:
+    """How far a gradient differs from TF1's, of what is allowed where rounding moves it by `rounding`."""
+    difference = float(np.abs(found - wanted).max())
+    allowed = GRADIENT * float(np.abs(wanted).max()) + ROUNDING * rounding
+    return difference / allowed if allowed else float("inf") if difference else 0.0
 
 
 def make_batch() -> Batch:
@@ -95,7 +106,7 @@ def run_steps(config: str, folder: Path) -> tuple[Step, Step]:
 
 def _run(module: str, folder: Path) -> Step:
     run_child(module, str(folder), legacy_keras=module == "od_api_step", one_dnn=False)
-    return _read_step(folder)
+    return read_step(folder)
 
 
 def read_batch(folder: Path) -> Batch:
@@ -131,7 +142,8 @@ def write_step(
     )
 
 
-def _read_step(folder: Path) -> Step:
+def read_step(folder: Path) -> Step:
+    """The step that was written last."""
     parts: dict[str, dict[str, Any]] = {part: {} for part in Step.__dataclass_fields__}
     with np.load(folder / "step.npz") as written:
         for key, value in written.items():
