@@ -27,8 +27,8 @@ from tests.parity.training_step import (
 )
 
 ULP = 2.0**-23  # of float32, relative
-# A near tie of a max-pool is decided the other way in one of several draws. Each costs a step, so more than the
-# fewest are made only where a gradient differs from TF1's by more than these show.
+# A near tie of a max-pool is decided the other way in one of several draws. Each costs a step, so more than
+# the fewest are made only where a gradient differs from TF1's by more than these show.
 FEWEST_DRAWS, MOST_DRAWS = 2, 16
 
 
