@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from components.checkpoint_converter.bookkeeping import OPTIMIZER_SLOT
@@ -9,6 +11,7 @@ from components.checkpoint_converter.sources import TF1Variables
 from detection.errors import BadInput
 
 Weights = Literal["config", "averages", "raw"]
+_KERNELS = ("weights", "biases", "kernel", "bias")  # the ends of what every optimizer trains
 
 
 def choose_weights(
@@ -36,7 +39,7 @@ def choose_weights(
         return variables.for_inference(False), False, [note]
     if not asked:
         return variables.for_inference(False), False, []
-    _require_all_averages(variables)
+    _require_all_averages(variables, config)
     note = f"{len(variables.averages)} variables take their moving average"
     return variables.for_inference(True), True, [note]
 
@@ -57,15 +60,42 @@ def _exported(variables: TF1Variables, config: Any, weights: Weights) -> tuple[T
     return variables.for_inference(False), False, notes
 
 
-def _require_all_averages(variables: TF1Variables) -> None:
-    """A variable with an optimizer slot was trained, so its raw value is not what its average would be."""
-    slots = [name for name, reason in variables.ignored.items() if reason == OPTIMIZER_SLOT]
-    trained = {name.rpartition("/")[0] for name in slots}
+def _require_all_averages(variables: TF1Variables, config: Any) -> None:
+    """Refuse a trained variable without its average: its raw value is not what the average would be."""
+    trained, fix = _trained(variables, config)
     lacking = sorted(name for name in trained & set(variables) if name not in variables.averages)
     if lacking:
         raise BadInput(
             f"{len(lacking)} trained variables have no moving average, such as {lacking[0]}: "
             "their raw values would be mixed with the averages of the others",
             variables.path,
-            "take the raw values, or give a checkpoint that holds every average",
+            f"take the raw values, or give a checkpoint that holds every average{fix}",
         )
+
+
+def _trained(variables: TF1Variables, config: Any) -> tuple[set[str], str]:
+    """The variables that training moved, and what else a user may do if that is wrong.
+
+    A variable with an optimizer slot was trained. In a checkpoint whose slots were left out, all weights
+    and biases were, but for those that the config froze.
+    """
+    slots = [name for name, reason in variables.ignored.items() if reason == OPTIMIZER_SLOT]
+    if slots:
+        return {name.rpartition("/")[0] for name in slots}, ""
+    kernels = [name for name in variables if name.endswith(_KERNELS)]
+    frozen = _matching(kernels, config.train_config.freeze_variables)
+    only = config.train_config.update_trainable_variables
+    trained = (_matching(kernels, only) if only else set(kernels)) - frozen
+    return trained, "; name what was frozen in train_config.freeze_variables"
+
+
+def _matching(names: list[str], patterns: Iterable[str]) -> set[str]:
+    """The names in which one of the regular expressions is found, as TF-slim's filter_variables does."""
+    try:
+        return {name for name in names for pattern in patterns if re.search(pattern, name)}
+    except re.error as error:
+        raise BadInput(
+            f"'{error.pattern!s}' is no regular expression: {error}",
+            "train_config.freeze_variables or update_trainable_variables",
+            "correct it",
+        ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 
 from components.checkpoint_converter.report import ClassHead, ClassRow
 from detection.config.label_map import LabelMap, LabelMapItem
@@ -21,7 +22,8 @@ def match_classes(old: LabelMap | None, new: LabelMap | None, before: int, after
       before: number of classes of the checkpoint's class head.
       after: number of classes of the model's.
 
-    With both label maps a class is carried over by name or display name, exactly. An id that neither map
+    With both label maps a class is carried over by name or display name, exactly; not by a display name that
+    several of the checkpoint's classes have, since nothing says which one is meant. An id that neither map
     names keeps its row, so that a map with gaps stays as it was. Without the old map nothing is known of the
     classes; then they are taken for the same if their number is, as the Object Detection API does.
 
@@ -38,7 +40,7 @@ def match_classes(old: LabelMap | None, new: LabelMap | None, before: int, after
     if old is None or new is None:
         return _without_names(new, before, after)
     _require_fit(old, before, "the checkpoint")
-    sources = {item.id: old.id_of_class(item) for item in new.items}
+    sources = {item.id: _source(item, old) for item in new.items}
     unused = [item for item in old.items if item.id not in sources.values()]
     rows = []
     for class_id in range(1, after + 1):
@@ -53,6 +55,16 @@ def match_classes(old: LabelMap | None, new: LabelMap | None, before: int, after
             rows.append(ClassRow(id=class_id, name=new.name_of(class_id), source_id=None))
     left = [item.name for item in unused]
     return ClassHead(how="name", classes_before=before, classes_after=after, rows=rows, left_behind=left)
+
+
+def _source(item: LabelMapItem, old: LabelMap) -> int | None:
+    """The id of a class in the checkpoint's label map; None if it has none, or more than one."""
+    for wanted in (item.name, item.display_name):
+        named = [other.id for other in old.items if other.name == wanted]
+        shown = [other.id for other in old.items if other.display_name == wanted]
+        if found := named or shown:
+            return found[0] if len(found) == 1 else None
+    return None
 
 
 def no_classes(new: LabelMap | None, after: int) -> ClassHead:
@@ -106,4 +118,4 @@ def _suggestion(item: LabelMapItem, unused: list[LabelMapItem]) -> str | None:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
+    return re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", name)).strip().casefold()

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,17 +16,25 @@ from components.checkpoint_converter.class_rows import match_classes, no_classes
 from components.checkpoint_converter.classification import as_detector, mark_fresh
 from components.checkpoint_converter.inspect import checkpoint_num_classes, is_classification
 from components.checkpoint_converter.mask_head import keep_mask_depth
+from components.checkpoint_converter.output import require_free, whole_folder
 from components.checkpoint_converter.proof import prove
 from components.checkpoint_converter.proof_images import proof_images
 from components.checkpoint_converter.proof_stages import score_threshold
 from components.checkpoint_converter.report import ConversionReport
 from components.checkpoint_converter.report_text import write_report
-from components.checkpoint_converter.restore import count_blocks, dropped, require_complete, restore
+from components.checkpoint_converter.restore import (
+    count_blocks,
+    dropped,
+    require_complete,
+    require_no_leftovers,
+    restore,
+)
 from components.checkpoint_converter.reverse import write_tf1_checkpoint
 from components.checkpoint_converter.sources import TF2_CHECKPOINT, TF1Variables, read_checkpoint
 from components.checkpoint_converter.tf2_checkpoint import require_config
 from components.checkpoint_converter.unfold import with_batch_norms
 from detection.builder import build_detector
+from detection.config.architectures import require_kind
 from detection.config.keras_twins import in_tf1_terms, in_tf2_terms
 from detection.config.label_map import LabelMap
 from detection.config.pipeline_config import write_pipeline_config
@@ -42,6 +46,7 @@ from detection.tf1.oracle import write_oracle
 from detection.tf1.rounding_graph import without_fake_quantization
 from detection.weights import write_weights
 
+_MOST_CLASSES = 100_000  # the largest data sets have a tenth of it; a slip of the keyboard has more
 _SEED = 0  # train.seed is the Trainer's: it is no reason to convert again
 
 
@@ -76,7 +81,8 @@ def convert(
             checkpoint, if TF1 has the same model; or the classification checkpoint of the backbone, if
             train_config asks for one.
         out: folder to write: pipeline.config, checkpoint/ckpt-1.* (the model for fine-tuning),
-            saved_model/ (the proved model, with the checkpoint's own classes), report.json, report.md.
+            saved_model/ (the proved model, with the checkpoint's own classes), report.json, report.md. It
+            must be absent, empty or an earlier conversion, which is replaced.
         images: image files for the proof; the first four count; synthetic images if empty.
         options: see Options.
 
@@ -85,11 +91,15 @@ def convert(
     """
     started = time.monotonic()
     options = options or Options()
+    require_free(out)
+    require_kind(config.model)
     source = read_checkpoint(checkpoint)
     config = in_tf1_terms(config)
     if source.kind == TF2_CHECKPOINT:
         require_config(source, config, source.path)
     variables, use_averages, notes = choose_weights(source, config, options.weights)
+    if checkpoint.is_dir() or checkpoint.name == "checkpoint":
+        notes.append(f"read of the folder: {Path(source.path).name}")
     resolved = _resolved(config, _classes_wanted(options))
     keep_mask_depth(resolved, variables, notes)
     if is_classification(variables):
@@ -109,7 +119,8 @@ def convert(
     variables = with_batch_norms(variables, converted, notes)
     restored = mark_fresh(restore(converted, variables), variables.fresh)
     require_complete(restored, variables.path)
-    with _complete_or_absent(out) as folder:
+    require_no_leftovers(variables, restored)
+    with whole_folder(out) as folder:
         proof = None
         if options.proof:
             names = {variable.name for variable in restored.loaded}
@@ -152,9 +163,16 @@ def convert(
 
 def _classes_wanted(options: Options) -> int | None:
     """The number of classes that the options ask for; None: the config's."""
+    labels = options.label_map.num_classes if options.label_map else 0
+    most = max(labels, options.num_classes or 0)
+    if most > _MOST_CLASSES:
+        raise BadInput(
+            f"{most} classes are asked for: no memory holds such a class head",
+            "the label map of the model, whose highest id counts" if labels else "the number of classes",
+            "number the items of the label map from 1 without gaps" if labels else "correct the number",
+        )
     if options.label_map is None:
         return options.num_classes
-    labels = options.label_map.num_classes
     if options.num_classes is not None and options.num_classes < labels:
         raise BadInput(
             f"{options.num_classes} classes are asked for, but the label map has the id {labels}",
@@ -216,19 +234,3 @@ def _oracle(
             write_tf1_checkpoint(variables, Path(prefix))
         write_oracle(source, prefix, frozen, num_classes)
         return FrozenDetector(load_frozen_graph(frozen), variables.path)
-
-
-@contextmanager
-def _complete_or_absent(out: Path) -> Iterator[Path]:
-    """A scratch folder beside `out` that becomes `out` when the block succeeds, and vanishes when not."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of a conversion that was killed
-    partial.mkdir()
-    try:
-        yield partial
-        if out.exists():
-            shutil.rmtree(out)
-        os.replace(partial, out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

@@ -6,18 +6,20 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Literal
 
-from components.checkpoint_converter.spellings import refuse_other_kinds
+from google.protobuf import text_encoding
+
+from components.checkpoint_converter.spellings import refuse_other_contents, refuse_other_kinds
 from components.checkpoint_converter.v1_format import is_v1_file, shard_count, v1_files, v1_prefix
 from detection.errors import BadInput
 
 FROZEN_GRAPH = "frozen_inference_graph.pb"
 SAVED_MODEL = "saved_model.pb"
-_PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
-_STATE = re.compile(r'^model_checkpoint_path:\s*"(.*)"\s*$', re.MULTILINE)
-_LFS_HEADER = b"version https://git-lfs.github.com/spec/"
+PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
+_STATE = re.compile(r"""^\s*model_checkpoint_path\s*:\s*(["'])(.*)\1\s*$""", re.MULTILINE)
+_STEP = re.compile(r"-(\d+)$")
 
 
 @dataclass(frozen=True)
@@ -33,16 +35,17 @@ class SourceFile:
 
 def locate(path: Path) -> SourceFile:
     """Resolve what the user gave; BadInput naming the candidates if there is none or more than one."""
+    _require_path(path)
     if path.is_dir():
         return _in_folder(path)
     if path.name == "checkpoint" and path.is_file():
         return _checked(_named_by_state(path) or _only_prefix(path.parent))
     if path.name == SAVED_MODEL and path.is_file():
         return _checked(SourceFile(path.parent, "saved_model"))
+    refuse_other_kinds(path)
     if path.suffix == ".pb":
         return _checked(SourceFile(path, "frozen_graph"))
-    refuse_other_kinds(path)
-    name = v1_prefix(path.name) if is_v1_file(path) else _PART.sub("", path.name)
+    name = v1_prefix(path.name) if is_v1_file(path) else PART.sub("", path.name)
     return _checked(SourceFile(path.with_name(name), "checkpoint"))
 
 
@@ -61,34 +64,91 @@ def _in_folder(folder: Path) -> SourceFile:
                 return _checked(SourceFile(model, "saved_model"))
         if len(graphs) == 1:
             return _checked(SourceFile(graphs[0], "frozen_graph"))
+        if graphs:
+            raise BadInput(
+                f"the folder holds {len(graphs)} graphs and does not say which one counts: "
+                f"{_listed([graph.name for graph in graphs])}",
+                str(folder),
+                f"give one of them by its path, for example {graphs[0]}",
+            )
     return _checked(_only_prefix(folder))
+
+
+def _require_path(path: Path) -> None:
+    """BadInput for what no path can be, such as a name that is too long."""
+    try:
+        path.is_dir()
+    except PermissionError:
+        raise
+    except OSError as error:
+        raise BadInput(
+            f"this can't be the path of a checkpoint: {error.strerror}", str(path), "correct the path"
+        ) from error
 
 
 def _named_by_state(state: Path) -> SourceFile | None:
     """The prefix that a `checkpoint` file names, if it is there.
 
-    After a copy the file may name another machine's.
+    After a copy the file may name another machine's, whose system may be Windows; what lies beside the file
+    counts before that, since the original may be there still. BadInput if it names none of several that are
+    there, or another step than that of the only one.
     """
-    match = _STATE.search(state.read_text(encoding="utf-8", errors="replace"))
+    match = _STATE.search(state.read_text(encoding="utf-8-sig", errors="replace"))
     if match is None:
         return None
-    named = Path(match[1])
-    named = named.with_name(v1_prefix(named.name)) if "?" in named.name else named
-    for prefix in (named if named.is_absolute() else state.parent / named, state.parent / named.name):
-        if prefix.with_name(prefix.name + ".index").is_file() or v1_files(prefix):
+    named = Path(text_encoding.CUnescape(match[2]).decode(errors="replace"))
+    beside = state.parent / PureWindowsPath(named).name  # splits at either kind of slash
+    for place in (beside, named) if named.is_absolute() else (state.parent / named, beside):
+        prefix = place.with_name(v1_prefix(place.name)) if "?" in place.name else place
+        if _index(prefix).is_file() or v1_files(prefix):
             return SourceFile(prefix, "checkpoint")
+    _require_only_renamed(state, beside.name)
     return None
+
+
+def _require_only_renamed(state: Path, named: str) -> None:
+    found = [prefix.name for prefix in _prefixes(state.parent)]
+    stem = _STEP.sub("", named)
+    other_step = stem != named and [_STEP.sub("", name) for name in found] == [stem]
+    if len(found) > 1 or (other_step and found != [named]):
+        raise BadInput(
+            f"the file `checkpoint` names {named}, which is not there; the folder holds {_listed(found)}",
+            str(state),
+            f"copy the files of {named} too, or give the one that you mean, for example "
+            f"{state.parent / found[-1]}",
+        )
+
+
+def _index(prefix: Path) -> Path:
+    return prefix.with_name(prefix.name + ".index")
+
+
+def checkpoint_data(prefix: Path) -> list[Path]:
+    """The .data files that are there of the checkpoint at a prefix, whatever number their names claim."""
+    if not prefix.parent.is_dir():
+        return []
+    data = re.compile(re.escape(prefix.name) + r"\.data-\d{5}-of-\d{5}")
+    return sorted(file for file in prefix.parent.iterdir() if data.fullmatch(file.name))
 
 
 def _prefixes(folder: Path) -> list[Path]:
     found = {index.with_name(index.name.removesuffix(".index")) for index in folder.glob("*.index")}
     found |= {file.with_name(v1_prefix(file.name)) for file in folder.glob("*") if is_v1_file(file)}
-    return sorted(found)
+    return sorted(found, key=_in_order)
+
+
+def _in_order(prefix: Path) -> tuple[str, int, str]:
+    """Sorts by the number of the step where there is one: 1000 comes after 200."""
+    step = _STEP.search(prefix.name)
+    return _STEP.sub("", prefix.name), int(step[1]) if step else -1, prefix.name
 
 
 def _only_prefix(folder: Path) -> SourceFile:
     prefixes = _prefixes(folder)
     if not prefixes:
+        for part in sorted(folder.glob("*")):
+            if PART.search(part.name):
+                _checkpoint_files(part.with_name(PART.sub("", part.name)))
         raise BadInput(
             "the folder holds no TF1 checkpoint and no frozen graph",
             str(folder),
@@ -98,7 +158,7 @@ def _only_prefix(folder: Path) -> SourceFile:
     if len(prefixes) > 1:
         raise BadInput(
             f"the folder holds {len(prefixes)} checkpoints and does not say which one counts: "
-            f"{_listed(prefixes)}",
+            f"{_listed([prefix.name for prefix in prefixes])}",
             str(folder),
             f"give one of them by its prefix, for example {prefixes[-1]}",
         )
@@ -119,39 +179,42 @@ def _checked(source: SourceFile) -> SourceFile:
             raise BadInput(
                 "the frozen graph does not exist", str(file), _nearest(file, file.parent.glob("*.pb"))
             )
-        _refuse_pointer(file)
+        refuse_other_contents(file, any_bytes=".data-" in file.name)
     return source
 
 
-def _refuse_pointer(file: Path) -> None:
-    with file.open("rb") as stream:
-        if stream.read(len(_LFS_HEADER)) == _LFS_HEADER:
-            raise BadInput(
-                f"the file is a Git LFS pointer of {file.stat().st_size} bytes, not the file itself",
-                str(file),
-                "run `git lfs install && git lfs pull` in the clone, or download the file itself",
-            )
-
-
 def _checkpoint_files(prefix: Path) -> list[Path]:
-    index = prefix.with_name(prefix.name + ".index")
+    index = _index(prefix)
     if not index.is_file():
         if files := v1_files(prefix):
             return _all_shards(prefix, files, shard_count(files[0]))
         if prefix.is_file():
-            _refuse_pointer(prefix)
+            refuse_other_contents(prefix)
             raise BadInput(
                 "the file is neither a frozen graph (.pb) nor part of a TF1 checkpoint (.index, "
                 ".data, .meta), nor a V1 checkpoint to its end",
                 str(prefix),
-                "give a checkpoint's prefix, its folder, or a frozen_inference_graph.pb; "
-                "copy the file again if it is a V1 checkpoint (.ckpt)",
+                "give a checkpoint's prefix, its folder, or a frozen_inference_graph.pb, whose name must end "
+                "with .pb; copy the file again if it is a V1 checkpoint (.ckpt)",
             )
+        _require_no_rest(prefix)
         raise BadInput(
             "there is no checkpoint at this path", str(prefix), _nearest(prefix, _prefixes(prefix.parent))
         )
-    data = sorted(prefix.parent.glob(prefix.name.replace("[", "[[]") + ".data-*-of-*"))
+    data = checkpoint_data(prefix)
     return [index, *_all_shards(prefix, data, shard_count(data[0]) if data else 1)]
+
+
+def _require_no_rest(prefix: Path) -> None:
+    """BadInput if a checkpoint without its index is there: the index says what the other files hold."""
+    meta = prefix.with_name(prefix.name + ".meta")
+    rest = [file.name for file in (*checkpoint_data(prefix), meta) if file.is_file()]
+    if rest:
+        raise BadInput(
+            f"there is no checkpoint at this path: {prefix.name}.index is missing beside {_listed(rest)}",
+            str(prefix),
+            f"copy all files named {prefix.name}* together: the variables are in .index and .data",
+        )
 
 
 def _all_shards(prefix: Path, data: list[Path], shards: int) -> list[Path]:
@@ -174,6 +237,5 @@ def _nearest(wanted: Path, candidates: Iterable[Path]) -> str:
     return f"did you mean {wanted.parent / near}?"
 
 
-def _listed(paths: list[Path], limit: int = 5) -> str:
-    names = ", ".join(path.name for path in paths[:limit])
-    return names if len(paths) <= limit else f"{names}, ..."
+def _listed(names: list[str], limit: int = 5) -> str:
+    return ", ".join(names[:limit] + (["..."] if len(names) > limit else []))

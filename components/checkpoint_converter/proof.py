@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 from components.checkpoint_converter.proof_context import require_same_memory
 from components.checkpoint_converter.proof_detections import compare_detections
+from components.checkpoint_converter.proof_postprocessing import BOXES, CLASSES, prove_postprocessing
 from components.checkpoint_converter.proof_roundings import RoundingReplay
 from components.checkpoint_converter.proof_stages import (
     TOLERANCE,
@@ -24,10 +26,10 @@ from components.checkpoint_converter.tally import Tally
 from detection.blocks import block_of
 from detection.errors import Failed
 from detection.rounding import RoundingDetector
-from detection.tf1.frozen_graph import DETECTIONS, FrozenDetector
+from detection.tf1.frozen_graph import FrozenDetector
 from detection.two_stage import TwoStageDetector
 
-RAW = ("box_encodings", "class_predictions_with_background")
+RAW = (BOXES, CLASSES)
 RAW_BLOCKS = dict(zip(RAW, ("box_head", "class_head"), strict=True))
 
 
@@ -37,8 +39,9 @@ def prove(
     """Compare a detector with the checkpoint's classes with the TF1 graph, on uint8 [h, w, 3] images.
 
     Raw predictions must agree within 1e-4 of the tensor's largest value; detections pair one to one within
-    1e-4 in coordinates and scores. Failed otherwise, naming the first block that differs. A model that rounds
-    inside is compared on the TF1 graph's own input to each rounding.
+    1e-4 in coordinates and scores, those of drawn raw predictions too (see proof_postprocessing). Failed
+    otherwise, naming the first block that differs. A model that rounds inside is compared on the TF1 graph's
+    own input to each rounding.
     """
     is_two_stage = isinstance(model, TwoStageDetector)
     if is_two_stage and oracle.two_stage is not None:
@@ -79,18 +82,35 @@ def prove(
         raw = [*before, *(Stage(RAW_BLOCKS[name], name, reference[name], converted[name]) for name in RAW)]
         if any(stage.relative > TOLERANCE for stage in raw):
             require_equal([*stages(model, oracle, image, maps), *raw], number)
-        replay = partial(_replayed, model, reference, image)
+        if number == 1:
+            own = _postprocessing(model, image)
+            tally.drawn(prove_postprocessing(own, oracle, oracle.raw, image, score_threshold))
+        replay = partial(_replayed, model, image, reference)
         tally.add(raw, compare_detections(reference, converted, replay, score_threshold, number))
     proof = tally.passed(image_source)
     return proof if rounding is None else proof.model_copy(update={"roundings": rounding.report()})
 
 
-def _replayed(model: Any, reference: Arrays, image: np.ndarray) -> Arrays:
-    """The model's detections from the TF1 graph's raw predictions."""
+def _postprocessing(model: Any, image: np.ndarray) -> Callable[[Arrays], Arrays]:
+    """What makes the model's detections in an image of other raw predictions, by their names."""
     with tf.device("/CPU:0"):
         predictions = model(model.preprocess(tf.constant(image[None])), training=False)
-        found = model.postprocess(predictions | {name: tf.constant(reference[name]) for name in RAW})
-    return {name: found[name].numpy() for name in DETECTIONS}
+
+    @tf.function(autograph=False)
+    def run(raw: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        with tf.device("/CPU:0"):
+            return model.postprocess(predictions | raw)
+
+    def postprocess(raw: Arrays) -> Arrays:
+        found = run({name: tf.constant(raw[name]) for name in RAW})
+        return {name: value.numpy() for name, value in found.items()}
+
+    return postprocess
+
+
+def _replayed(model: Any, image: np.ndarray, reference: Arrays) -> Arrays:
+    """The model's detections from the TF1 graph's raw predictions."""
+    return _postprocessing(model, image)(reference)
 
 
 def stages(

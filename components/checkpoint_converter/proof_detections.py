@@ -37,6 +37,10 @@ def compare_detections(
     threshold falls either way. Then what the model's post-processing makes of the TF1 graph's own raw
     predictions must agree, and that is what is returned; `replay` computes it.
     """
+    rooms = [values["detection_scores"].shape[1] for values in (reference, converted)]
+    if rooms[0] != rooms[1]:
+        detail = f"room for {rooms[0]} detections in the TF1 graph, for {rooms[1]} in the converted model"
+        raise failure(_BLOCK, number, detail)
     found = _paired(reference, converted, threshold, replayed=False)
     if found.unmatched:
         found = _paired(reference, replay(), threshold, replayed=True)

@@ -124,10 +124,11 @@ class Proof(BaseModel):
     """Largest differences between the converted model and the TF1 graph, from the same uint8 images.
 
     `max_difference_raw` is relative to the largest absolute value of the TF1 tensor; boxes are in normalised
-    coordinates, scores in 0..1. `tensors` has the raw predictions and the matched detections, in the order of
-    computation; older reports have none. `replayed_images`: on how many the detections are of the TF1 graph's
-    own raw predictions, since rounding in the model's tipped an overlap at the NMS's threshold. `roundings`:
-    of a network that rounds to 8 bits, see there.
+    coordinates, scores in 0..1. `tensors` has the raw predictions, of a single-shot detector what becomes of
+    drawn ones (see proof_postprocessing), and the matched detections; older reports have none.
+    `replayed_images`: on how many the detections are of the TF1 graph's own raw predictions, since rounding
+    in the model's tipped an overlap at the NMS's threshold. `roundings`: of a network that rounds to 8 bits,
+    see there.
     """
 
     images: int

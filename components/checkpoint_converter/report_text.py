@@ -80,9 +80,10 @@ def _proof_section(proof: Proof | None, classes: int) -> list[str]:
     lines = [
         f"## Proof: {'passed' if proof.passed else 'FAILED'}",
         "",
-        f"The converted model with the checkpoint's {classes} classes against the TF1 graph, "
-        f"from the same uint8 pixels: {proof.images} images ({proof.image_source}), "
-        f"{proof.matched_detections} detections matched one to one.",
+        f"The converted model with the checkpoint's {_count(classes, 'class', 'classes')} against the TF1 "
+        f"graph, from the same uint8 pixels: {_count(proof.images, 'image', 'images')} "
+        f"({proof.image_source}), {_count(proof.matched_detections, 'detection', 'detections')} matched one "
+        "to one.",
         "",
         "| compared | largest difference | tolerance |",
         "|---|---:|---:|",
@@ -100,7 +101,17 @@ def _proof_section(proof: Proof | None, classes: int) -> list[str]:
         ]
     if proof.roundings is not None:
         lines += [_rounding_line(proof.roundings), ""]
+    if any(tensor.block == "score_converter" for tensor in proof.tensors):
+        lines += [
+            "Anchors, box coder and score converter were compared on drawn raw predictions, and both sides "
+            "kept the same of them: the post-processing is the same, whatever the images show of it.",
+            "",
+        ]
     return lines + _tensor_table(proof.tensors)
+
+
+def _count(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"
 
 
 def _rounding_line(roundings: Roundings) -> str:

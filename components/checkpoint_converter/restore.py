@@ -14,7 +14,7 @@ from components.checkpoint_converter.class_head import carry_rows
 from components.checkpoint_converter.report import TRAINING_STATE, Block, ClassHead, Variable
 from components.checkpoint_converter.sources import TF1Variables
 from detection.blocks import BLOCKS, block_of
-from detection.errors import Failed
+from detection.errors import BadInput, Failed
 from detection.tf1.names import tf1_name
 
 
@@ -58,6 +58,9 @@ def restore(
                 value, reason = carried, _row_reason(name, head)
         if value.shape != tuple(variable.shape):
             missing[name] = f"shape {value.shape} in the checkpoint, {tuple(variable.shape)} in the model"
+            continue
+        if value.dtype.name != variable.dtype:
+            missing[name] = f"{value.dtype.name} in the checkpoint, {variable.dtype} in the model"
             continue
         variable.assign(value)
         (fresh if reason else loaded).append(_entry(name, values[name], variable, reason))
@@ -157,4 +160,26 @@ def require_complete(restored: Restored, source: str) -> None:
         "use the pipeline.config that the checkpoint was trained with: feature extractor type, "
         "depth_multiplier, "
         "min_depth, use_depthwise, anchors and box predictor must be the same",
+    )
+
+
+def require_no_leftovers(variables: TF1Variables, restored: Restored) -> None:
+    """BadInput if the source has heads or feature maps that the model has not: it is of a larger model.
+
+    A TF1 graph of the same pipeline.config would lack them too, so that no proof would tell. A backbone may
+    hold more than is read of it: TF1 builds it to its end.
+    """
+    leftovers = [
+        entry for entry in dropped(variables, restored) if entry.block not in ("backbone", TRAINING_STATE)
+    ]
+    if not leftovers:
+        return
+    counts = Counter(entry.block for entry in leftovers)
+    blocks = ", ".join(f"{counts[block]} of {block}" for block in BLOCKS if counts[block])
+    raise BadInput(
+        f"the checkpoint holds {len(leftovers)} variables that the config's model has not ({blocks}), "
+        f"such as {leftovers[0].name}",
+        variables.path,
+        "use the pipeline.config that the checkpoint was trained with: the number of layers and levels, and "
+        "whether it predicts masks, must be the same",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,13 @@ import tensorflow as tf
 from pydantic import BaseModel
 
 from components.checkpoint_converter.bookkeeping import MOVING_AVERAGE
+from components.checkpoint_converter.locate import PART, checkpoint_data, locate
+from components.checkpoint_converter.output import (
+    require_no_pattern,
+    require_room,
+    resolved_path,
+    scratch_beside,
+)
 from components.checkpoint_converter.proof import prove
 from components.checkpoint_converter.proof_images import proof_images
 from components.checkpoint_converter.proof_stages import score_threshold
@@ -19,6 +25,7 @@ from components.checkpoint_converter.report import Proof
 from detection.builder import build_detector
 from detection.config.keras_twins import is_twin
 from detection.config.pipeline_config import read_pipeline_config, write_pipeline_config
+from detection.detector import Detector
 from detection.errors import BadInput, Failed
 from detection.tf1.frozen_graph import FrozenDetector, load_frozen_graph
 from detection.tf1.names import tf1_name
@@ -26,6 +33,7 @@ from detection.tf1.oracle import find_unread, write_oracle
 from detection.weights import read_weights
 
 _CONFIG, _CHECKPOINT = "pipeline.config", "checkpoint/ckpt-1"
+_PARTS = ("checkpoint", "saved_model")  # of a detector's folder
 _ONES = ("gamma", "moving_variance")
 _STATISTICS = ("moving_mean", "moving_variance")  # of batch norm: TF1 keeps no average of them
 
@@ -50,7 +58,8 @@ def reverse(folder: Path, prefix: Path, images: list[Path], proof: bool = True) 
         images: for the proof; the first four count; synthetic images if empty.
         proof: build the TF1 graph by the Object Detection API, load what was written, and compare.
 
-    BadInput if the folder holds no such detector; Failed if the proof fails: nothing is written then.
+    BadInput if the folder holds no such detector or `prefix` can't be one; Failed if the proof fails: nothing
+    is written then.
     """
     if not (folder / _CONFIG).is_file():
         raise BadInput(
@@ -58,9 +67,10 @@ def reverse(folder: Path, prefix: Path, images: list[Path], proof: bool = True) 
             str(folder),
             "give the folder that `upcycle convert --out` wrote, with checkpoint/ and pipeline.config",
         )
+    target = _require_free_prefix(prefix, folder)
     config = read_pipeline_config(folder / _CONFIG)
     detector = build_detector(config.model)
-    read_weights(detector, folder / _CHECKPOINT)
+    _read(detector, folder / _CHECKPOINT)
     values = {tf1_name(weight.path, detector.name): weight.numpy() for weight in detector.weights}
     if len(values) != len(detector.weights):
         raise Failed(
@@ -71,20 +81,18 @@ def reverse(folder: Path, prefix: Path, images: list[Path], proof: bool = True) 
         values |= fill_unread(find_unread(folder / _CONFIG), values)
     averages = averages_of(values) if config.eval_config.use_moving_averages else {}
     proved = None
-    prefix.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".reverse-", dir=prefix.parent) as scratch:
-        partial = Path(scratch) / prefix.name
+    with scratch_beside(target) as scratch:
+        partial = scratch / target.name
         write_tf1_checkpoint(values | averages, partial)
         if proof:
-            frozen = Path(scratch) / "frozen_inference_graph.pb"
-            written = Path(scratch) / _CONFIG
+            frozen = scratch / "frozen_inference_graph.pb"
+            written = scratch / _CONFIG
             write_pipeline_config(config, written)
             write_oracle(written, str(partial), frozen)
             oracle = FrozenDetector(load_frozen_graph(frozen), str(partial))
             threshold = score_threshold(config.model)
             proved = prove(detector, oracle, *proof_images(images), threshold)
-        for file in sorted(Path(scratch).glob(f"{prefix.name}.*")):
-            os.replace(file, prefix.with_name(file.name))
+        _put_in_place(partial, target)
     return Reversed(
         source=str(folder),
         prefix=str(prefix),
@@ -92,6 +100,58 @@ def reverse(folder: Path, prefix: Path, images: list[Path], proof: bool = True) 
         averages=len(averages),
         proof=proved,
     )
+
+
+def _require_free_prefix(prefix: Path, folder: Path) -> Path:
+    """The absolute prefix to write; BadInput if it can't be one, or would damage the detector in `folder`."""
+    if prefix.name in ("", "..") or str(prefix) == "." or prefix.is_dir():
+        raise BadInput(
+            "with --reverse the output is a checkpoint's prefix, not a folder",
+            str(prefix),
+            f"give a name in it: {prefix / 'model.ckpt'}",
+        )
+    if match := PART.search(prefix.name):
+        raise BadInput(
+            f"with --reverse the output is a checkpoint's prefix, without {match[0]}",
+            str(prefix),
+            f"give {prefix.with_name(prefix.name.removesuffix(match[0]))}",
+        )
+    target = resolved_path(prefix.parent) / prefix.name
+    require_no_pattern(target)
+    require_room(target)
+    source = folder.resolve()
+    if any(target.is_relative_to(source / part) for part in _PARTS):
+        raise BadInput(
+            "the TF1 checkpoint would be written among the files of the detector that it is made of",
+            str(prefix),
+            "give a prefix in another folder",
+        )
+    return target
+
+
+def _read(detector: Detector, prefix: Path) -> None:
+    """Loads the weights; BadInput if a file of the checkpoint is missing or damaged."""
+    try:
+        if prefix.with_suffix(".index").is_file():
+            locate(prefix)
+        read_weights(detector, prefix)
+    except (tf.errors.OpError, IndexError, RuntimeError) as error:
+        raise BadInput(
+            f"the detector's checkpoint can't be read: {str(error).splitlines()[0]}",
+            str(prefix),
+            "copy the folder again, or convert again",
+        ) from error
+
+
+def _put_in_place(written: Path, prefix: Path) -> None:
+    """Moves a checkpoint to its prefix, where none of an earlier one stays; without its index it is none."""
+    index = prefix.with_name(prefix.name + ".index")
+    index.unlink(missing_ok=True)
+    for earlier in (*checkpoint_data(prefix), prefix.with_name(prefix.name + ".meta")):
+        earlier.unlink(missing_ok=True)
+    for data in checkpoint_data(written):
+        os.replace(data, prefix.with_name(data.name))
+    os.replace(written.with_name(written.name + ".index"), index)
 
 
 def fill_unread(unread: Mapping[str, list[int]], values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from components.checkpoint_converter.bookkeeping import MOVING_AVERAGE, is_average_state, reason_to_ignore
 from components.checkpoint_converter.locate import SAVED_MODEL, SourceFile, locate
+from components.checkpoint_converter.output import require_no_pattern
 from components.checkpoint_converter.tf2_checkpoint import OBJECT_GRAPH_KEY, read_tf2_variables
 from components.checkpoint_converter.v1_format import reader_path
 from detection.errors import BadInput
@@ -97,9 +98,12 @@ def _read_saved_model(source: SourceFile) -> TF1Variables:
 
     Without `image_tensor` the graph can't run on images; the proof's reference is then built from the config.
     """
-    variables = _read_graph(source.path / SAVED_MODEL, "saved_model")
     prefix = source.path / "variables" / "variables"
-    if not prefix.with_name("variables.index").is_file():
+    has_variables = prefix.with_name("variables.index").is_file()
+    if has_variables:
+        require_no_pattern(prefix)
+    variables = _read_graph(source.path / SAVED_MODEL, "saved_model")
+    if not has_variables:
         return variables
     held = _read_prefix(SourceFile(prefix, "checkpoint"))
     ignored = dict(held.ignored)
@@ -115,8 +119,15 @@ def _read_graph(file: Path, kind: Kind) -> TF1Variables:
     from detection.tf1.optimised_graph import optimised_variables
 
     graph_def = load_frozen_graph(file)
-    optimised = optimised_variables(graph_def, str(file))
-    values = optimised.values | frozen_variables(graph_def)
+    try:
+        optimised = optimised_variables(graph_def, str(file))
+        values = optimised.values | frozen_variables(graph_def)
+    except (ValueError, TypeError, IndexError) as error:  # a node without its inputs, its value or its type
+        raise BadInput(
+            f"a node of the graph is damaged: {(str(error).splitlines() or [type(error).__name__])[0]}",
+            str(file),
+            "copy or download it again and compare the size with the original",
+        ) from error
     runs = kind == "frozen_graph" or any(node.name == INPUT for node in graph_def.node)
     variables = _sorted_out(values, kind, str(file), file if runs else None)
     return replace(variables, folded=optimised.folded)
@@ -125,6 +136,7 @@ def _read_graph(file: Path, kind: Kind) -> TF1Variables:
 def _read_prefix(source: SourceFile) -> TF1Variables:
     import tensorflow as tf
 
+    require_no_pattern(source.path)
     prefix = reader_path(source.path)
     try:
         reader = tf.train.load_checkpoint(prefix)

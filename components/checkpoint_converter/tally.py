@@ -13,6 +13,7 @@ class Tally:
     def __init__(self) -> None:
         self._images = self._replayed = self._pairs = 0
         self._raw: dict[str, ComparedTensor] = {}
+        self._drawn: dict[str, ComparedTensor] = {}
         self._detections: dict[str, ComparedTensor] = {}
 
     def add(self, raw: list[Stage], *found: Paired) -> None:
@@ -23,6 +24,10 @@ class Tally:
         for one in found:
             self._pairs += one.count
             _count(self._detections, one.stages)
+
+    def drawn(self, stages: list[Stage]) -> None:
+        """Count what was made of drawn raw predictions."""
+        _count(self._drawn, stages)
 
     def passed(self, image_source: str) -> Proof:
         """The proof, of which no image failed."""
@@ -36,7 +41,7 @@ class Tally:
             tolerance=TOLERANCE,
             passed=True,
             replayed_images=self._replayed,
-            tensors=[*self._raw.values(), *self._detections.values()],
+            tensors=[*self._raw.values(), *self._drawn.values(), *self._detections.values()],
         )
 
 

@@ -11,12 +11,21 @@ import re
 from pathlib import Path
 
 _FOOTER = bytes.fromhex("57fb808b247547db")
+_V2_DATA = re.compile(r"\.data-\d{5}-of-\d{5}$")
 _SHARD = re.compile(r"-\d{5}-of-(\d{5})$")
 
 
 def is_v1_file(file: Path) -> bool:
-    """Whether a file is a whole V1 checkpoint or a shard of one: the table's footer is its end."""
-    if file.suffix == ".index" or not file.is_file() or file.stat().st_size < len(_FOOTER):
+    """Whether a file is a whole V1 checkpoint or a shard of one: the table's footer is its end.
+
+    A V2 checkpoint's index ends so too, also where it was copied over the .data file.
+    """
+    if (
+        file.suffix == ".index"
+        or _V2_DATA.search(file.name)
+        or not file.is_file()
+        or file.stat().st_size < len(_FOOTER)
+    ):
         return False
     with file.open("rb") as stream:
         stream.seek(-len(_FOOTER), os.SEEK_END)

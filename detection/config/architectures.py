@@ -6,6 +6,8 @@ import difflib
 from itertools import pairwise
 from typing import Any
 
+from detection.errors import BadInput
+
 # feature_extractor.type of model.ssd and model.faster_rcnn that has a native model
 NATIVE = (
     "embedded_ssd_mobilenet_v1",
@@ -46,7 +48,7 @@ SHIM = (
 )
 
 SUPPORTED = (*NATIVE, *SHIM)
-_COMPARED = 100  # letters of a type that there is none of; more would take long
+_COMPARED = 80  # letters of a type that there is none of; one that no person wrote would take minutes
 
 # The part of the base rate at which the warmup starts of a schedule that a detector's YAML names.
 WARMUP_START = 0.1
@@ -101,10 +103,29 @@ def architecture_of(model: Any) -> str:
     return getattr(extractor, "type", "") or kind or ""
 
 
-def nearest_supported(architecture: str) -> str:
-    """The type that runs here, natively or not, whose name is most like `architecture`."""
-    start = architecture[:80]  # of a type that no person wrote; comparing it whole takes minutes
-    return max(SUPPORTED, key=lambda name: difflib.SequenceMatcher(None, name, start).ratio())
+def nearest_supported(architecture: str, kind: str | None = None) -> str:
+    """The type that runs here, natively or not, whose name is most like `architecture`.
+
+    `kind` is "ssd" or "faster_rcnn", if it must be a type of that model.
+    """
+    start = architecture[:_COMPARED].lower()
+    of_kind = [name for name in SUPPORTED if kind in (None, "faster_rcnn" if "rcnn" in name else "ssd")]
+    return max(of_kind, key=lambda name: difflib.SequenceMatcher(None, name, start).ratio())
+
+
+def require_kind(model_config: Any) -> None:
+    """BadInput unless a DetectionModel is one of the two kinds that TF1 has."""
+    kind = model_config.WhichOneof("model")
+    if kind is None:
+        raise BadInput("there is no model", "model", "add model { ssd { ... } }, or name the right file")
+    if kind not in ("ssd", "faster_rcnn"):
+        nearest = nearest_supported(architecture_of(model_config))
+        raise BadInput(
+            f"{kind} is none of the TF1 Object Detection API's models, which are ssd and faster_rcnn",
+            f"model.{kind}",
+            f"the nearest supported feature extractor is {nearest}; what was trained as {kind} can't be "
+            "carried over",
+        )
 
 
 def num_feature_maps(ssd: Any) -> int:

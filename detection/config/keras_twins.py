@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from detection.config.architectures import architecture_of
+from detection.config.architectures import architecture_of, nearest_supported
 from detection.errors import BadInput
 
 SUFFIX = "_keras"
@@ -56,7 +56,7 @@ DIFFERENCES = {
 }
 FIX = (
     "give the TF1 checkpoint and pipeline.config of the model, if there are any; what was trained in TF2 "
-    "stays in TF2's Object Detection API, or starts anew from a TF1 model of the same architecture"
+    "stays in TF2's Object Detection API, or starts anew from a TF1 model"
 )
 
 
@@ -95,10 +95,12 @@ def require_same_function(model: Any) -> None:
     """BadInput, with the reason, unless a TF1 model computes what this DetectionModel of TF2 does."""
     reason = difference(model)
     if reason is not None:
+        architecture, kind = architecture_of(model), model.WhichOneof("model")
+        nearest = nearest_supported(architecture.removesuffix(SUFFIX), kind)
         raise BadInput(
-            f"{architecture_of(model)} has no equal in TF1: {reason}",
-            f"model.{model.WhichOneof('model')}.feature_extractor",
-            FIX,
+            f"{architecture} has no equal in TF1: {reason}",
+            f"model.{kind}.feature_extractor",
+            f"{FIX}; the nearest that TF1 has is {nearest}",
         )
 
 

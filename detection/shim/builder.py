@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from detection.config.architectures import SUPPORTED, architecture_of, nearest_supported
+from detection.config.architectures import SUPPORTED, nearest_supported, require_kind
 from detection.context import context_shape
 from detection.errors import BadInput
 from detection.shim.context_rcnn import ShimContextDetector
@@ -23,12 +23,9 @@ def build_shim(model_config: Any, num_classes: int | None = None) -> ShimDetecto
     `num_classes` overrides the config's. Raises BadInput, with the field and the fix, for what the OD API's
     TF1 code can't build either, and for what it could build but not run from an image alone.
     """
+    require_kind(model_config)
     kind = model_config.WhichOneof("model")
-    architecture = architecture_of(model_config)
-    if kind not in ("ssd", "faster_rcnn"):
-        raise _unknown(architecture or "(none)", "model")
-    if getattr(model_config, kind).feature_extractor.type not in SUPPORTED:
-        raise _unknown(architecture, _EXTRACTOR.format(kind))
+    _require_known(getattr(model_config, kind).feature_extractor.type, kind)
     resolved = type(model_config)()
     resolved.CopyFrom(model_config)
     config = getattr(resolved, kind)
@@ -78,9 +75,26 @@ def _require_runnable(config: Any, where: str) -> None:
         )
 
 
-def _unknown(found: str, where: str) -> BadInput:
-    return BadInput(
-        f"the architecture {found} is none of the TF1 Object Detection API's",
-        where,
-        f"the nearest supported one is {nearest_supported(found)}",
-    )
+def _require_known(extractor: str, kind: str) -> None:
+    """BadInput unless there is such a feature extractor, and for this kind of model."""
+    where = _EXTRACTOR.format(kind)
+    if not extractor:
+        raise BadInput(
+            "the feature extractor has no type",
+            where,
+            "set the type that the checkpoint was trained with; upcycle architectures lists the types",
+        )
+    nearest = nearest_supported(extractor, kind)
+    if extractor not in SUPPORTED:
+        raise BadInput(
+            f"the architecture {extractor} is none of the TF1 Object Detection API's",
+            where,
+            f"the nearest supported one is {nearest}",
+        )
+    if nearest != extractor:
+        other = "ssd" if kind == "faster_rcnn" else "faster_rcnn"
+        raise BadInput(
+            f"{extractor} is a feature extractor of model.{other}, and the model is {kind}",
+            where,
+            f"use the pipeline.config of the training; the nearest one of model.{kind} is {nearest}",
+        )

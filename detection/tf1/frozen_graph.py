@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 
 from detection.context import FEATURES, SIDE_INPUTS, ContextShape
 from detection.errors import BadInput
+from detection.tf1.decoded_graph import DecodedTensors, find_decoded_tensors
 from detection.tf1.graph_structure import RawTensors, find_raw_tensors, producer
 from detection.tf1.rounding_graph import find_roundings
 from detection.tf1.saved_model import SAVED_MODEL, saved_model_graph
@@ -70,7 +71,8 @@ def _parsed(path: Path) -> tf.compat.v1.GraphDef:
         raise BadInput(
             f"the file ends early or is no TensorFlow graph ({path.stat().st_size:,} bytes)",
             str(path),
-            "copy or download it again and compare the size with the original",
+            "copy or download it again and compare the size with the original; a SavedModel's file must be "
+            "called saved_model.pb",
         ) from error
     return graph_def
 
@@ -93,13 +95,14 @@ class FrozenDetector:
 
     Attributes:
         raw, two_stage: the inner tensors of a single-shot and of a two-stage detector.
+        decoded: what a single-shot detector's non-maximum suppression reads.
         roundings: where the network rounds to 8 bits, by name; see find_roundings.
         detections: names of the outputs that `run` gives of any detector, masks among them if it has any.
         context_shape: of the memory that a Context R-CNN reads; None for any other.
     """
 
     def __init__(self, graph_def: tf.compat.v1.GraphDef, source: str = "frozen graph") -> None:
-        """BadInput if the graph has no `image_tensor` or no `detection_*` outputs."""
+        """BadInput if the graph has no `image_tensor`, no `detection_*` outputs, or can't be loaded."""
         names = {node.name for node in graph_def.node}
         missing = [name for name in (INPUT, *DETECTIONS) if name not in names]
         if missing:
@@ -109,6 +112,7 @@ class FrozenDetector:
                 "export again with input type image_tensor, or give the checkpoint and its pipeline.config",
             )
         self.raw: RawTensors | None = find_raw_tensors(graph_def)
+        self.decoded: DecodedTensors | None = find_decoded_tensors(graph_def, self.raw) if self.raw else None
         self.two_stage: TwoStageTensors | None = find_two_stage_tensors(graph_def)
         self.roundings = find_roundings(graph_def)
         self.detections = (*DETECTIONS, MASKS) if MASKS in names else DETECTIONS
@@ -121,7 +125,7 @@ class FrozenDetector:
             }
         graph = tf.Graph()
         with graph.as_default():
-            tf.graph_util.import_graph_def(graph_def, name="")
+            _import(graph_def, source)
         # Folding batch norms moves raw outputs by 1e-5, which would hide small errors of the model under
         # proof. A GPU's TF32 convolutions would move them by more than the tolerance of a proof.
         options = tf.compat.v1.ConfigProto(allow_soft_placement=True, device_count={"GPU": 0})
@@ -166,6 +170,18 @@ class FrozenDetector:
         if boxes is not None and boxes.ndim == 4:  # [B, A, 1, 4] in exports of 2017
             stacked["box_encodings"] = boxes[:, :, 0]
         return stacked
+
+
+def _import(graph_def: tf.compat.v1.GraphDef, source: str) -> None:
+    """Puts the graph into the default one; BadInput for an op that TensorFlow has not, or a damaged node."""
+    try:
+        tf.graph_util.import_graph_def(graph_def, name="")
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        raise BadInput(
+            f"TensorFlow can't load the graph: {str(error).splitlines()[0]}",
+            source,
+            "give the frozen_inference_graph.pb as export_inference_graph.py wrote it, or the checkpoint",
+        ) from error
 
 
 def _context_shape(graph_def: tf.compat.v1.GraphDef) -> ContextShape | None:

@@ -44,8 +44,10 @@ def saved_model_graph(path: Path) -> tf.compat.v1.GraphDef:
         try:
             tf.compat.v1.saved_model.load(session, [_SERVE], str(path.parent))
         except (tf.errors.OpError, OSError, ValueError) as error:
+            damaged = isinstance(error, tf.errors.OpError)  # whose first line says nothing of the file
+            reason = "a file is damaged or cut off" if damaged else str(error).splitlines()[0]
             raise BadInput(
-                f"the SavedModel's variables can't be read: {str(error).splitlines()[0]}",
+                f"the SavedModel's variables can't be read: {reason}",
                 str(path.parent / "variables"),
                 "copy the whole folder of the SavedModel again, `variables/` included",
             ) from error
@@ -64,11 +66,17 @@ def _serving_meta_graph(path: Path) -> meta_graph_pb2.MetaGraphDef:
             str(path),
             "copy or download it again and compare the size with the original",
         ) from error
+    if not any(meta.meta_info_def.tags for meta in proto.meta_graphs):
+        raise BadInput(
+            f"the file is no SavedModel, but perhaps a frozen graph ({path.stat().st_size:,} bytes)",
+            str(path),
+            "call it frozen_inference_graph.pb if it is one; else copy it again",
+        )
     graphs = [meta for meta in proto.meta_graphs if set(meta.meta_info_def.tags) == {_SERVE}]
     if not graphs:
         tags = [" ".join(meta.meta_info_def.tags) for meta in proto.meta_graphs]
         raise BadInput(
-            f"the SavedModel has no graph with the tag `{_SERVE}` (its tags: {', '.join(tags) or 'none'})",
+            f"the SavedModel has no graph with the tag `{_SERVE}` (its tags: {', '.join(tags)})",
             str(path),
             "export it for serving, or give the checkpoint",
         )

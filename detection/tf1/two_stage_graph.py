@@ -7,6 +7,7 @@ same names in every export; what lies between them is found by how it is connect
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import islice
 
 import tensorflow as tf
 
@@ -16,6 +17,8 @@ _FIRST_EXTRACTOR = "FirstStageFeatureExtractor/"
 _SECOND_EXTRACTOR = "SecondStageFeatureExtractor/"
 _FIRST_PREDICTOR = "FirstStageBoxPredictor/"
 _SECOND_PREDICTOR = "SecondStageBoxPredictor/"
+_DECODE = "Decode/"  # of the first stage; the second has one in its postprocessor's scope
+_NEAR = 60  # nodes: the predictions are nearer than that to what decodes them
 # the crops of use_matmul_crop_and_resize, which are many operations
 _MATMUL_CROP = "MultiLevelMatMulCropAndResize/MultiLevelRoIAlign/"
 # layers of boxes and classes
@@ -28,13 +31,14 @@ class TwoStageTensors:
     """Tensor names ('op:0'), in the order of computation.
 
     The heads' predictions are as they leave the predictor's scope, the proposals as the second stage reads
-    them: reshape them by anchor or by proposal.
+    them: reshape them by anchor or by proposal. `anchors` are those of the first stage.
     """
 
     preprocessed: str | None
     features: str
     rpn_box_encodings: str
     rpn_objectness_predictions_with_background: str
+    anchors: str | None
     proposal_boxes_normalized: str
     refined_box_encodings: str
     class_predictions_with_background: str
@@ -63,6 +67,7 @@ def find_two_stage_tensors(graph_def: tf.compat.v1.GraphDef) -> TwoStageTensors 
         features=features,
         rpn_box_encodings=rpn_boxes,
         rpn_objectness_predictions_with_background=objectness,
+        anchors=_anchors(graph, heads[0]),
         proposal_boxes_normalized=proposals,
         refined_box_encodings=boxes,
         class_predictions_with_background=classes,
@@ -78,6 +83,13 @@ def _prediction(graph: Graph, predictor: str, layer: str) -> str | None:
     ]
     found = graph.leaving(biased[-1], predictor) if biased else []
     return found[0] if len(found) == 1 else None
+
+
+def _anchors(graph: Graph, rpn_boxes: str) -> str | None:
+    """What the region proposals are decoded from, `[A, 4]` in pixels; None where the graph doesn't say."""
+    read = _read_by(graph, _DECODE)
+    found = [name for name in read if rpn_boxes not in set(islice(graph.upstream(name), _NEAR))]
+    return f"{found[0]}:0" if len(read) == 2 and len(found) == 1 else None
 
 
 def _cropped(graph: Graph, prediction: str) -> tuple[str, str] | None:

@@ -12,7 +12,9 @@ PROOFS = Path(__file__).with_name("proofs.json")
 
 @dataclass(frozen=True)
 class ArchitectureProof:
-    """A small model of one architecture, built by the OD API's TF1 code, converted and compared.
+    """A small model of one architecture, built by the OD API's TF1 code, converted, compared, and exported.
+
+    There is none of a model that does not export: see tests.parity.od_api_proof.
 
     Attributes:
       architecture: as models are commonly called (`ssdlite_mobilenet_v2`).
@@ -41,6 +43,11 @@ class ArchitectureProof:
     def raw(self) -> float:
         """The larger of the two raw differences."""
         return max(self.raw_from_checkpoint, self.raw_from_frozen_graph)
+
+    @property
+    def loss_change(self) -> float:
+        """By what part five training steps changed the loss: -0.57 where it fell to 43 %."""
+        return self.loss_after / self.loss_before - 1.0
 
 
 def read_proofs() -> dict[str, ArchitectureProof]:

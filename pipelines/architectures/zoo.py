@@ -10,7 +10,7 @@ class ZooModel:
     """One download of the TF1 detection zoo.
 
     Attributes:
-      name: as the zoo names it, without the date.
+      name: as the zoo's list names it.
       dataset: what it was trained on.
       architecture: a key of the proofs (pipelines.architectures.proofs), whether or not it has one.
     """
@@ -55,14 +55,16 @@ ZOO: tuple[ZooModel, ...] = (
             "mask_rcnn_inception_v2_coco": "mask_rcnn_inception_v2",
             "mask_rcnn_resnet101_atrous_coco": "mask_rcnn_resnet101",
             "mask_rcnn_resnet50_atrous_coco": "mask_rcnn_resnet50",
-            "ssdlite_mobiledet_cpu_320x320_coco": "ssdlite_mobiledet_cpu",
-            "ssdlite_mobiledet_gpu_320x320_coco": "ssdlite_mobiledet_gpu",
-            "ssdlite_mobiledet_dsp_320x320_coco": "ssdlite_mobiledet_dsp",
-            "ssdlite_mobiledet_edgetpu_320x320_coco": "ssdlite_mobiledet_edgetpu",
+            "ssd_mobiledet_cpu_coco": "ssdlite_mobiledet_cpu",
+            "ssd_mobiledet_dsp_coco": "ssdlite_mobiledet_dsp",
+            "ssd_mobiledet_edgetpu_coco": "ssdlite_mobiledet_edgetpu",
             "ssd_mobilenet_v2_mnasfpn_coco": "ssd_mobilenet_v2_mnasfpn",
             "ssd_mobilenet_v3_large_coco": "ssdlite_mobilenet_v3_large",
             "ssd_mobilenet_v3_small_coco": "ssdlite_mobilenet_v3_small",
             "ssd_mobilenet_edgetpu_coco": "ssdlite_mobilenet_edgetpu",
+            "spaghettinet_edgetpu_s": "ssd_spaghettinet_s",
+            "spaghettinet_edgetpu_m": "ssd_spaghettinet_m",
+            "spaghettinet_edgetpu_l": "ssd_spaghettinet_l",
         },
     ),
     *_models("Kitti", {"faster_rcnn_resnet101_kitti": "faster_rcnn_resnet101"}),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -31,11 +33,14 @@ def convert(
         typer.Option(help="Directory of a converted or trained detector: write its TF1 checkpoint."),
     ] = None,
     images: Annotated[
-        Path | None, typer.Option(help="Photographs for the proof; without them, made-up pictures.")
+        Path | None,
+        typer.Option(help="Photographs for the proof, a folder or one file; without them, made-up pictures."),
     ] = None,
     classes: Annotated[
         int | None,
-        typer.Option(help="Classes of the model to fine-tune; default: as in --labels, or the config."),
+        typer.Option(
+            min=1, help="Classes of the model to fine-tune; default: as in --labels, or the config."
+        ),
     ] = None,
     labels: Annotated[Path | None, typer.Option(help="Label map of the model to fine-tune.")] = None,
     old_labels: Annotated[
@@ -61,6 +66,7 @@ def convert(
     Example: upcycle convert --config pipeline.config --checkpoint model.ckpt --out converted
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    end_cleanly_on_sigterm()
     if reverse is not None:
         given = {"--config": config, "--checkpoint": checkpoint, "--classes": classes}
         given |= {"--labels": labels, "--old-labels": old_labels, "--averages/--raw": averages}
@@ -68,21 +74,20 @@ def convert(
             raise typer.BadParameter(f"--reverse takes the detector as it is: leave out {', '.join(unused)}")
         _reverse(reverse, out, images, not no_proof, as_json)
         return
-    if config is None or checkpoint is None:
+    if config is None or not checkpoint:
         raise typer.BadParameter("give --config and --checkpoint, or --reverse")
     from components.checkpoint_converter.convert import Options
     from components.checkpoint_converter.convert import convert as convert_checkpoint
     from components.checkpoint_converter.report_text import format_report
-    from components.example_gen.images import sample_images
     from detection.config.label_map import read_label_map
     from detection.config.pipeline_config import read_pipeline_config
-    from pipelines.inputs import PROOF_IMAGES, checkpoint_path
+    from pipelines.inputs import checkpoint_path
 
     report = convert_checkpoint(
         read_pipeline_config(config),
         checkpoint_path(checkpoint),
         out,
-        sample_images(images, PROOF_IMAGES) if images else [],
+        photographs(images),
         Options(
             num_classes=classes,
             label_map=read_label_map(labels) if labels else None,
@@ -97,9 +102,26 @@ def convert(
 def _reverse(folder: Path, prefix: Path, images: Path | None, proof: bool, as_json: bool) -> None:
     from components.checkpoint_converter.reverse import format_reversed
     from components.checkpoint_converter.reverse import reverse as write_reversed
+
+    result = write_reversed(folder, prefix, photographs(images), proof=proof)
+    typer.echo(result.model_dump_json(indent=2) if as_json else format_reversed(result))
+
+
+def photographs(images: Path | None) -> list[Path]:
+    """Those for the proof: the file itself, or a few of a folder or CSV. BadInput if nothing is there."""
     from components.example_gen.images import sample_images
+    from detection.errors import BadInput
     from pipelines.inputs import PROOF_IMAGES
 
-    chosen = sample_images(images, PROOF_IMAGES) if images else []
-    result = write_reversed(folder, prefix, chosen, proof=proof)
-    typer.echo(result.model_dump_json(indent=2) if as_json else format_reversed(result))
+    if images is None:
+        return []
+    if not images.exists():
+        raise BadInput("the photographs for the proof do not exist", str(images), "correct --images")
+    if images.is_file() and images.suffix.lower() != ".csv":
+        return [images]
+    return sample_images(images, PROOF_IMAGES)
+
+
+def end_cleanly_on_sigterm() -> None:
+    """Let `kill` and `timeout` end this process as Ctrl-C does: its child and its scratch files go too."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
 
 from detection.config.architectures import SUPPORTED
@@ -26,7 +27,22 @@ def test_page_is_current() -> None:
 
 def test_every_zoo_model_is_named_once() -> None:
     names = [model.name for model in ZOO]
-    assert len(names) == len(set(names)) == 45
+    assert len(names) == len(set(names)) == 47
+
+
+def test_the_zoos_pixel_models_go_by_the_zoos_names() -> None:
+    names = {model.name for model in ZOO}
+    assert names >= {f"spaghettinet_edgetpu_{size}" for size in "sml"}
+    assert names >= {f"ssd_mobiledet_{chip}_coco" for chip in ("cpu", "dsp", "edgetpu")}
+
+
+def test_every_zoo_model_has_every_column() -> None:
+    table = generate.page(read_proofs()).split("## The TF1 detection zoo")[1]
+    columns = "model | trained on | architecture | here | max difference | variables | loss | exports"
+    assert f"| {columns} |" in table
+    row = r"\| {} \| [\w ]+ \| \w+ \| (native|shim) \| [\d.e-]+ \| (\d+) of \2 \| [\d.]+ to [\d.]+ \| yes \|"
+    for model in ZOO:
+        assert re.search(row.format(re.escape(model.name)), table), model.name
 
 
 def test_every_zoo_model_is_proved() -> None:

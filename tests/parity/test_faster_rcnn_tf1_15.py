@@ -99,3 +99,19 @@ def test_converter_proves_it_and_names_the_block_that_differs(model: FasterRCNN)
     with pytest.raises(Failed, match="rpn"):
         prove(model, oracle, images, "files: a, b", 0.05)
     bias.assign(before)
+
+
+def test_another_anchor_is_found_though_none_of_its_boxes_is_proposed(
+    model: FasterRCNN, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oracle = FrozenDetector(load_frozen_graph(FOLDER / "frozen_inference_graph.pb"))
+    first_stage = model.first_stage
+
+    def with_another_anchor(*arguments: tf.Tensor, **options: bool) -> dict[str, tf.Tensor]:
+        found = first_stage(*arguments, **options)
+        return found | {"anchors": tf.tensor_scatter_nd_add(found["anchors"], [[0, 2]], [4.0])}
+
+    monkeypatch.setattr(model, "first_stage", with_another_anchor)
+    image = np.random.default_rng(3).integers(0, 255, (260, 400, 3), np.uint8)
+    with pytest.raises(Failed, match="first block that differs is anchors "):
+        prove(model, oracle, [image], "files: a", 0.05)

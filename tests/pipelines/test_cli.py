@@ -91,13 +91,21 @@ def test_bad_input_is_78_in_three_lines(tmp_path: Path) -> None:
 
 def test_architectures_lists_what_is_proved() -> None:
     shown = CliRunner().invoke(app, ["architectures"]).output
-    assert re.search(r"^ssd_mobilenet_v2 +native  \d\.\de-0\d ", shown, re.M)
-    assert re.search(r"^rfcn_resnet101 +shim    \d\.\de-0\d ", shown, re.M)
-    assert re.search(r"^context_rcnn_resnet101 +shim    \d\.\de-0\d ", shown, re.M)
-    assert re.search(r"^ssd_spaghettinet_s +shim    \d\.\de-0\d ", shown, re.M)
+    assert re.search(r"^ssd_mobilenet_v2 +native \d\.\de-0\d ", shown, re.M)
+    assert re.search(r"^rfcn_resnet101 +shim   \d\.\de-0\d ", shown, re.M)
+    assert re.search(r"^context_rcnn_resnet101 +shim   \d\.\de-0\d ", shown, re.M)
+    assert re.search(r"^ssd_spaghettinet_s +shim   \d\.\de-0\d ", shown, re.M)
     listed = json.loads(CliRunner().invoke(app, ["architectures", "--json"]).output)
     assert all(proof["raw_from_checkpoint"] <= 1e-4 for proof in listed["proved"])
     assert {proof["model"] for proof in listed["proved"]} == {"native", "shim"}
+    architectures = {proof["architecture"] for proof in listed["proved"]}
+    assert {"spaghettinet_edgetpu_s", "ssd_mobilenet_v1_coco"} <= {model["name"] for model in listed["zoo"]}
+    assert {model["architecture"] for model in listed["zoo"]} <= architectures
+
+
+def test_architectures_fits_a_terminal() -> None:
+    shown = CliRunner().invoke(app, ["architectures"]).output
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 def test_airflow_needs_its_environment(tmp_path: Path) -> None:

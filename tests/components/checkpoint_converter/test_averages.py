@@ -59,6 +59,34 @@ def test_a_trained_variable_without_its_average_is_not_mixed_in():
     assert chosen[KERNEL][0] == 0
 
 
+def _without_slots() -> TF1Variables:
+    source = checkpoint()
+    return TF1Variables(source.arrays, source.kind, source.path, None, source.averages, {})
+
+
+def test_what_was_trained_is_known_without_optimizer_slots_too():
+    with pytest.raises(BadInput, match="1 trained variables have no moving average, such as box/w") as error:
+        choose_weights(_without_slots(), config(True), "config")
+    assert "name what was frozen in train_config.freeze_variables" in error.value.fix
+    chosen, used, _ = choose_weights(_without_slots(), config(True), "raw")
+    assert not used and chosen[KERNEL][0] == 0
+
+
+@pytest.mark.parametrize("field", ["freeze_variables", "update_trainable_variables"])
+def test_what_was_frozen_needs_no_average(field):
+    frozen = config(True)
+    getattr(frozen.train_config, field).append("box/" if field == "freeze_variables" else "FeatureExtractor")
+    chosen, used, _ = choose_weights(_without_slots(), frozen, "config")
+    assert used and chosen[KERNEL][0] == 5
+
+
+def test_a_pattern_that_is_no_regular_expression():
+    wrong = config(True)
+    wrong.train_config.freeze_variables.append("box/(")
+    with pytest.raises(BadInput, match=r"'box/\(' is no regular expression"):
+        choose_weights(_without_slots(), wrong, "config")
+
+
 def test_a_frozen_graph_has_one_set():
     frozen = checkpoint(averages=False, kind="frozen_graph")
     assert choose_weights(frozen, config(False), "config")[1:] == (False, [])

@@ -35,6 +35,11 @@ def test_underscores_and_spaces_are_one_in_suggestions():
     assert sources(head) == [None] and head.rows[0].suggestion == "traffic_light"
 
 
+def test_two_forms_of_one_accent_are_suggested():
+    head = match_classes(labels("cafe\u0301"), labels("caf\u00e9"), 1, 1)
+    assert sources(head) == [None] and head.rows[0].suggestion == "cafe\u0301"
+
+
 def test_a_class_that_has_its_row_already_is_no_suggestion():
     head = match_classes(labels("dog"), labels("dog", "dogs", "giraffe"), 1, 3)
     assert [row.suggestion for row in head.rows] == [None, None, None]
@@ -44,6 +49,13 @@ def test_display_names_of_the_zoo_count():
     old = LabelMap((LabelMapItem(1, "/m/01g317", "person"), LabelMapItem(2, "/m/0bt9lr", "dog")))
     assert sources(match_classes(old, labels("dog", "person"), 2, 2)) == [2, 1]
     assert sources(match_classes(labels("dog", "person"), old, 2, 2)) == [2, 1]
+
+
+def test_a_display_name_of_several_classes_says_not_which():
+    old = LabelMap((LabelMapItem(1, "Felis catus", "cat"), LabelMapItem(2, "Felis silvestris", "cat")))
+    head = match_classes(old, labels("cat", "Felis silvestris"), 2, 2)
+    assert sources(head) == [None, 2]
+    assert head.rows[0].suggestion == "Felis catus"
 
 
 def test_a_map_with_gaps_onto_itself_changes_nothing():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import keras
@@ -112,6 +113,7 @@ def test_a_training_checkpoint_with_moving_averages(tf1_folder, tf1_config, tmp_
     assert report.kind == "checkpoint"
     assert report.variables_loaded == 199
     assert "129 variables take their moving average" in report.notes
+    assert "read of the folder: model.ckpt" in report.notes
     assert len(report.of_state("dropped")) == 587 - 199
     last = report.blocks[-1]
     assert (last.block, last.wanted, last.dropped) == ("training_state", 0, 587 - 199)
@@ -210,17 +212,68 @@ def test_a_failed_proof_leaves_nothing_behind(tf1_folder, tf1_config, tmp_path):
     config.model.ssd.image_resizer.fixed_shape_resizer.resize_method = 2  # NEAREST_NEIGHBOR
     out = tmp_path / "out"
     out.mkdir()
-    (out / "earlier").write_text("kept")
+    for name in ("report.json", "report.md"):  # of an earlier conversion
+        (out / name).write_text("kept")
     with pytest.raises(Failed, match="preprocessing"):
         convert(config, tf1_folder("ssd_mobilenet_v1") / "frozen_inference_graph.pb", out, [])
     assert os.listdir(tmp_path) == ["out"]
-    assert os.listdir(out) == ["earlier"]
+    assert {name: (out / name).read_text() for name in os.listdir(out)} == {
+        "report.json": "kept",
+        "report.md": "kept",
+    }
+
+
+def test_the_folder_of_the_input_is_no_output(tf1_folder, tf1_config, tmp_path):
+    name = "embedded_ssd_mobilenet_v1"
+    shutil.copytree(tf1_folder(name), tmp_path / "model")
+    (tmp_path / "model").chmod(0o755)
+    held = sorted(os.listdir(tmp_path / "model"))
+    with pytest.raises(BadInput, match="the output folder holds other files"):
+        convert(tf1_config(name), tmp_path / "model", tmp_path / "model", [], Options(proof=False))
+    assert sorted(os.listdir(tmp_path / "model")) == held
+
+
+def test_a_full_disk_is_named(tf1_folder, tf1_config, tmp_path, monkeypatch):
+    name = "embedded_ssd_mobilenet_v1"
+
+    def full(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "variables.data; No space left on device")
+
+    monkeypatch.setattr("components.checkpoint_converter.convert.export_saved_model", full)
+    with pytest.raises(Failed, match="the disk is full") as error:
+        convert(tf1_config(name), tf1_folder(name), tmp_path / "out", [], Options(proof=False))
+    assert "MiB free" in error.value.where and os.listdir(tmp_path) == []
+
+
+def test_more_classes_than_any_memory_holds(tf1_folder, tf1_config, tmp_path):
+    name = "embedded_ssd_mobilenet_v1"
+    labels = parse_label_map("item { id: 1000000000 name: 'a' }", "label map")
+    for options in (Options(label_map=labels), Options(num_classes=1_000_000_000)):
+        with pytest.raises(BadInput, match="1000000000 classes are asked for"):
+            convert(tf1_config(name), tf1_folder(name), tmp_path / "out", [], options)
+
+
+def test_a_path_that_tensorflow_takes_for_a_pattern(tf1_folder, tf1_config, tmp_path):
+    name = "embedded_ssd_mobilenet_v1"
+    shutil.copytree(tf1_folder(name), tmp_path / "model[1]")
+    with pytest.raises(BadInput, match="take for a pattern"):
+        convert(tf1_config(name), tmp_path / "model[1]" / "model.ckpt", tmp_path / "out", [])
 
 
 def test_a_backbone_that_does_not_fit_is_refused(tf1_folder, tf1_config, tmp_path):
     config = tf1_config("ssd_mobilenet_v2")
     with pytest.raises(Failed, match="backbone 0/260"):
         convert(config, tf1_folder("ssd_mobilenet_v1") / "frozen_inference_graph.pb", tmp_path / "out", [])
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_config_with_fewer_layers_is_refused_before_the_proof(tf1_folder, tf1_config, tmp_path):
+    """The proof would pass: TF1's graph of this config has as few."""
+    config = tf1_config("ssd_mobilenet_v1")
+    config.model.ssd.feature_extractor.num_layers = 5
+    config.model.ssd.anchor_generator.ssd_anchor_generator.num_layers = 5
+    with pytest.raises(BadInput, match="14 variables that the config's model has not"):
+        convert(config, tf1_folder("ssd_mobilenet_v1"), tmp_path / "out", [])
     assert os.listdir(tmp_path) == []
 
 

@@ -33,7 +33,17 @@ def test_a_folder_and_its_checkpoint_file(tmp_path):
     assert locate(tmp_path / "checkpoint").path == prefix
 
 
-@pytest.mark.parametrize("named", ["/home/someone/training/model.ckpt", "gone/model.ckpt"])
+@pytest.mark.parametrize(
+    "named",
+    [
+        "/home/someone/training/model.ckpt",
+        "gone/model.ckpt",
+        "C:\\\\Users\\\\someone\\\\training\\\\model.ckpt",
+        "D:/training/model.ckpt",
+        "gs://bucket/training/model.ckpt",
+        "/home/j\\303\\266rg/model.ckpt",
+    ],
+)
 def test_a_copied_folder_whose_checkpoint_file_names_another_place(tmp_path, named):
     prefix = _checkpoint(tmp_path)
     _checkpoint(tmp_path, "older.ckpt")
@@ -48,11 +58,59 @@ def test_a_checkpoint_file_naming_nothing_falls_back_to_the_folders_own_prefix(t
     assert locate(tmp_path / "checkpoint").path == prefix
 
 
+def test_a_copy_is_meant_also_while_the_original_is_there(tmp_path):
+    original, copy = _checkpoint(tmp_path / "original"), _checkpoint(tmp_path / "copy")
+    (copy.parent / "checkpoint").write_text(f'model_checkpoint_path: "{original}"\n')
+    assert locate(copy.parent).path == copy
+    for file in copy.parent.glob("model.ckpt.*"):
+        file.unlink()
+    assert locate(copy.parent).path == original
+
+
+@pytest.mark.parametrize(
+    "text", ["\ufeffmodel_checkpoint_path: 'model.ckpt-1'", '  model_checkpoint_path:"./model.ckpt-1" \r\n']
+)
+def test_other_spellings_of_the_checkpoint_file(tmp_path, text):
+    prefix = _checkpoint(tmp_path, "model.ckpt-1")
+    _checkpoint(tmp_path, "model.ckpt-2")
+    (tmp_path / "checkpoint").write_text(text, encoding="utf-8")
+    assert locate(tmp_path).path == prefix
+
+
+def test_a_name_of_one_file_beyond_ascii(tmp_path):
+    prefix = _checkpoint(tmp_path, "mod\u00e8le.ckpt")
+    _checkpoint(tmp_path, "other.ckpt")
+    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "mod\\303\\250le.ckpt"\n')
+    assert locate(tmp_path).path == prefix
+
+
+def test_another_step_than_the_named_one_is_no_copy_of_it(tmp_path):
+    """The last checkpoint was not copied: an earlier one in its place is another model."""
+    prefix = _checkpoint(tmp_path, "model.ckpt-1000")
+    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "/gone/model.ckpt-2000"\n')
+    with pytest.raises(
+        BadInput, match="names model.ckpt-2000, which is not there; .* model.ckpt-1000"
+    ) as error:
+        locate(tmp_path)
+    assert str(prefix) in error.value.fix
+    _checkpoint(tmp_path, "model.ckpt-500")
+    with pytest.raises(BadInput, match="names model.ckpt-2000, .* holds model.ckpt-500, model.ckpt-1000"):
+        locate(tmp_path / "checkpoint")
+
+
 def test_a_folder_with_only_a_frozen_graph(tmp_path):
     (tmp_path / "frozen_inference_graph.pb").write_bytes(b"graph")
     (tmp_path / "other.pb").write_bytes(b"other")
     source = locate(tmp_path)
     assert (source.path.name, source.kind) == ("frozen_inference_graph.pb", "frozen_graph")
+
+
+def test_several_graphs_and_none_of_the_exporters_name(tmp_path):
+    for name in ("first.pb", "second.pb"):
+        (tmp_path / name).write_bytes(b"graph")
+    with pytest.raises(BadInput, match="2 graphs .* first.pb, second.pb") as error:
+        locate(tmp_path)
+    assert str(tmp_path / "first.pb") in error.value.fix
 
 
 def test_an_export_of_tf2_has_its_checkpoint_in_a_folder(tmp_path):
@@ -84,6 +142,32 @@ def test_no_data_file(tmp_path):
         locate(prefix)
 
 
+@pytest.mark.parametrize("given", ["", "model.ckpt", "model.ckpt.meta", "model.ckpt.data-00000-of-00001"])
+def test_no_index_file(tmp_path, given):
+    _checkpoint(tmp_path)
+    (tmp_path / "model.ckpt.meta").write_bytes(b"meta")
+    (tmp_path / "model.ckpt.index").unlink()
+    with pytest.raises(
+        BadInput, match="model.ckpt.index is missing beside model.ckpt.data-00000-of-00001"
+    ) as error:
+        locate(tmp_path / given)
+    assert "all files named model.ckpt*" in error.value.fix
+
+
+def test_a_data_file_that_is_an_index_is_no_checkpoint_of_its_own(tf1_folder, tmp_path):
+    """The two were swapped: the folder still holds one checkpoint, and reading it says what is wrong."""
+    prefix = _checkpoint(tmp_path)
+    shutil.copy(
+        tf1_folder("ssd_mobilenet_v1") / "model.ckpt.index", tmp_path / "model.ckpt.data-00000-of-00001"
+    )
+    assert locate(tmp_path).path == prefix
+
+
+def test_a_path_that_can_be_none():
+    with pytest.raises(BadInput, match="can't be the path of a checkpoint: File name too long"):
+        locate(Path("a" * 5000))
+
+
 def test_nothing_there(tmp_path):
     with pytest.raises(BadInput, match="no checkpoint at this path") as error:
         locate(tmp_path / "absent" / "model.ckpt")
@@ -113,6 +197,13 @@ def test_several_checkpoints_and_no_word_which(tmp_path):
     with pytest.raises(BadInput, match="2 checkpoints .* model.ckpt-100, model.ckpt-200") as error:
         locate(tmp_path)
     assert str(tmp_path / "model.ckpt-200") in error.value.fix
+
+
+def test_steps_are_in_the_order_of_their_numbers(tmp_path):
+    for step in (1000, 200):
+        _checkpoint(tmp_path, f"model.ckpt-{step}")
+    with pytest.raises(BadInput, match="model.ckpt-200, model.ckpt-1000"):
+        locate(tmp_path)
 
 
 def test_some_other_file(tmp_path):

@@ -56,3 +56,18 @@ def test_rounding_at_the_end_of_a_full_list_is_excused():
 def test_nothing_found_on_either_side():
     found = _match([], [])
     assert (found.reference_rows, found.other_rows, found.unmatched) == ([], [], ())
+
+
+def test_a_threshold_that_one_side_has_not_is_no_rounding():
+    """The other side's threshold is lower: its detections below ours are not ours to leave out."""
+    assert len(_match([(0.1, 0.9, 1), (0.2, 0.1, 1)], [(0.1, 0.9, 1)]).unmatched) == 1
+    assert len(_match([(0.1, 0.9, 1)], [(0.1, 0.9, 1), (0.2, 0.1, 1)]).unmatched) == 1
+
+
+def test_only_the_side_that_is_full_may_leave_one_out():
+    assert len(_match([(0.1, 0.9, 1)], [(0.1, 0.9, 1), (0.2, 0.5, 1)], size=2).unmatched) == 1
+    assert len(_match([(0.1, 0.9, 1), (0.2, 0.5, 1)], [(0.1, 0.9, 1)], size=2).unmatched) == 1
+
+
+def test_a_score_that_is_no_number_has_no_pair():
+    assert len(_match([(0.1, np.nan, 1)], [(0.1, np.nan, 1)]).unmatched) == 2

@@ -51,6 +51,9 @@ def test_a_good_conversion(model, oracle, image):
         ("preprocessing", "preprocessed"),
         ("box_head", "box_encodings"),
         ("class_head", "class_predictions_with_background"),
+        ("anchors", "anchors"),
+        ("box_coder", "decoded_boxes"),
+        ("score_converter", "converted_scores"),
         ("postprocessing", "detection_boxes"),
         ("postprocessing", "detection_scores"),
     ]
@@ -105,8 +108,20 @@ def _other_epsilon(ssd) -> None:
     ssd.feature_extractor.conv_hyperparams.batch_norm.epsilon = 0.1
 
 
-def _other_iou_threshold(ssd) -> None:
-    ssd.post_processing.batch_non_max_suppression.iou_threshold = 0.05
+def _set(field: str, value):
+    """A change of one field of an Ssd proto, by its path."""
+
+    def change(ssd) -> None:
+        *parents, leaf = field.split(".")
+        message = ssd
+        for parent in parents:
+            message = getattr(message, parent)
+        setattr(message, leaf, value)
+
+    return change
+
+
+_NMS = "post_processing.batch_non_max_suppression."
 
 
 @pytest.mark.parametrize(
@@ -114,13 +129,27 @@ def _other_iou_threshold(ssd) -> None:
     [
         (_other_resizing, "preprocessing"),
         (_other_epsilon, "feature_maps"),
-        (_other_iou_threshold, "postprocessing"),
+        (_set("anchor_generator.ssd_anchor_generator.min_scale", 0.21), "anchors"),
+        (_set("anchor_generator.ssd_anchor_generator.interpolated_scale_aspect_ratio", 0.9), "anchors"),
+        (_set("box_coder.faster_rcnn_box_coder.height_scale", 4.0), "box_coder"),
+        (_set("post_processing.score_converter", 2), "score_converter"),
+        (_set("post_processing.logit_scale", 1.1), "score_converter"),
+        (_set(_NMS + "iou_threshold", 0.05), "non_max_suppression"),
+        (_set(_NMS + "iou_threshold", 0.62), "non_max_suppression"),
+        (_set(_NMS + "score_threshold", 0.0), "non_max_suppression"),
+        (_set(_NMS + "score_threshold", 0.5), "non_max_suppression"),
+        (_set(_NMS + "soft_nms_sigma", 0.5), "non_max_suppression"),
+        (_set(_NMS + "max_detections_per_class", 39), "non_max_suppression"),
+        (_set(_NMS + "max_total_detections", 41), "non_max_suppression"),
     ],
 )
 def test_a_config_that_loads_but_computes_something_else(converted, oracle, image, change, block):
     with pytest.raises(Failed, match=f"first block that differs is {block} ") as error:
         prove(converted(change), oracle, [image], "files: a", 0.2)
-    assert error.value.where == "proof image 1"
+    of_an_image = block in ("preprocessing", "feature_maps")
+    assert error.value.where == (
+        "proof image 1" if of_an_image else "drawn raw predictions, which both sides post-process"
+    )
 
 
 def test_rounding_in_the_raw_predictions_that_tips_an_overlap_is_excused(model, oracle, image, monkeypatch):
@@ -137,7 +166,7 @@ def test_rounding_in_the_raw_predictions_that_tips_an_overlap_is_excused(model, 
     monkeypatch.setattr(model, "postprocess", tipped)
     proof = prove(model, oracle, [image], "files: a", 0.2)
     assert (proof.passed, proof.replayed_images) == (True, 1)
-    assert len(calls) == 2
+    assert len(calls) == 3  # traces: its own, of drawn predictions, of the TF1 graph's
     assert proof.matched_detections == prove(model, oracle, [image], "files: a", 0.2).matched_detections
 
 

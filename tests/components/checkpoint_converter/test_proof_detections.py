@@ -49,3 +49,9 @@ def test_a_detection_that_the_replay_misses_too():
     with pytest.raises(Failed, match=r"is postprocessing \(class 1 score 0.8000 only in the TF1") as error:
         _compare(_detections(), _detections(scores=(0.9,)), replayed=_detections(scores=(0.9,)))
     assert error.value.where == "proof image 3"
+
+
+def test_another_room_for_detections():
+    converted = {name: values[:, :3] if values.ndim > 1 else values for name, values in _detections().items()}
+    with pytest.raises(Failed, match="room for 4 detections in the TF1 graph, for 3 in the converted model"):
+        _compare(_detections(), converted)

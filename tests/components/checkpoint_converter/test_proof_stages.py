@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from components.checkpoint_converter.proof_stages import Stage, preprocessing, require_equal
+from components.checkpoint_converter.proof_stages import Stage, failure, preprocessing, require_equal
 from detection.errors import Failed
 
 
@@ -24,6 +24,7 @@ def test_differences_are_absolute_and_relative_to_the_largest_value():
 def test_another_shape_or_no_number_is_infinitely_different(converted):
     stage = _stage([1.0, -4.0], converted)
     assert (stage.absolute, stage.relative) == (np.inf, np.inf)
+    assert _stage([1.0, np.inf], [1.0, np.inf]).relative == np.inf  # which is not infinity by infinity
 
 
 def test_the_first_block_that_differs_is_named():
@@ -32,6 +33,30 @@ def test_the_first_block_that_differs_is_named():
     with pytest.raises(Failed, match=r"differs is rpn \(a tensor differs by 5.0e-03 of") as error:
         require_equal([good, bad, _stage([1.0], [9.0], "box_head")], 2)
     assert error.value.where == "proof image 2"
+
+
+@pytest.mark.parametrize(
+    ("reference", "converted", "message"),
+    [
+        (
+            [1.0, -4.0],
+            np.zeros(3),
+            r"a tensor has shape \(2,\) in the TF1 graph, \(3,\) in the converted model",
+        ),
+        ([1.0, -4.0], [1.0, np.nan], "a tensor is not finite .NaN or infinite. in the converted model"),
+        ([1.0, np.inf], [1.0, np.inf], r"the TF1 model itself computes .* first in backbone \(a tensor\)"),
+    ],
+)
+def test_another_shape_or_no_number_is_said(reference, converted, message):
+    with pytest.raises(Failed, match=message):
+        require_equal([_stage(reference, converted)], 1)
+
+
+def test_the_fix_names_the_fields_of_the_block():
+    error = failure("anchors", None, "they differ")
+    assert "compare anchor_generator," in error.fix
+    assert error.where == "drawn raw predictions, which both sides post-process"
+    assert "compare image_resizer, activation, batch_norm epsilon" in failure("backbone", 1, "it differs").fix
 
 
 def test_the_tf1_graphs_padding_is_no_part_of_the_preprocessed_image():

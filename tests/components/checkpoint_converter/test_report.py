@@ -106,6 +106,25 @@ def test_a_person_can_read_it():
     assert "2 images (files: a.jpg, b.jpg), 17 detections matched" in text
 
 
+def test_one_of_a_thing_is_said_so():
+    proof = _report().proof.model_copy(update={"images": 1, "matched_detections": 1})
+    text = format_report(_report().model_copy(update={"proof": proof, "num_classes_checkpoint": 1}))
+    assert "checkpoint's 1 class against" in text
+    assert ": 1 image (files: a.jpg, b.jpg), 1 detection matched one to one." in text
+
+
+def test_drawn_predictions_are_said():
+    report = _report()
+    assert "drawn raw predictions" not in format_report(report)
+    scores = ComparedTensor(
+        block="score_converter", tensor="converted_scores", max_absolute=0.0, max_relative=0.0
+    )
+    proof = report.proof.model_copy(update={"tensors": [*report.proof.tensors, scores]})
+    text = format_report(report.model_copy(update={"proof": proof}))
+    assert "were compared on drawn raw predictions" in text
+    assert "| score_converter | converted_scores | 0.0e+00 | 0.0e+00 |" in text
+
+
 def test_a_replay_is_said():
     report = _report()
     assert "raw predictions: rounding" not in format_report(report)

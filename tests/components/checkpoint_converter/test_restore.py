@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,11 +8,17 @@ import pytest
 import tensorflow as tf
 
 from components.checkpoint_converter.class_rows import match_classes
-from components.checkpoint_converter.restore import count_blocks, dropped, require_complete, restore
+from components.checkpoint_converter.restore import (
+    count_blocks,
+    dropped,
+    require_complete,
+    require_no_leftovers,
+    restore,
+)
 from components.checkpoint_converter.reverse import write_tf1_checkpoint
 from components.checkpoint_converter.sources import read_checkpoint
 from detection.builder import build_detector
-from detection.errors import Failed
+from detection.errors import BadInput, Failed
 
 NAME = "ssdlite_mobilenet_v2"
 HEAD = "BoxPredictor_0/ClassPredictor/weights"
@@ -104,3 +111,27 @@ def test_the_network_s_moving_averages_go_on(tmp_path):
         "global_step",
         other,
     ]
+
+
+def test_values_of_another_type_are_not_rounded_in_silence(tf1_config, variables):
+    wide = replace(variables, arrays=dict(variables.arrays) | {HEAD: variables[HEAD].astype(np.float64)})
+    restored = restore(build_detector(tf1_config(NAME).model), wide)
+    assert restored.missing == {HEAD: "float64 in the checkpoint, float32 in the model"}
+
+
+def test_heads_that_the_model_has_not_are_an_error(tf1_config, variables):
+    """A config with a layer less is of another model, and so is TF1's graph of it: no proof tells."""
+    config = tf1_config(NAME)
+    config.model.ssd.feature_extractor.num_layers = 5
+    config.model.ssd.anchor_generator.ssd_anchor_generator.num_layers = 5
+    restored = restore(build_detector(config.model), variables)
+    require_complete(restored, "here")
+    with pytest.raises(BadInput, match=r"feature_maps, \d+ of box_head, \d+ of class_head") as error:
+        require_no_leftovers(variables, restored)
+    assert "the number of layers" in error.value.fix
+
+
+def test_a_backbone_may_hold_more_than_is_read(tf1_config, variables):
+    more = dict(variables.arrays) | {"FeatureExtractor/MobilenetV2/Conv_2/weights": np.zeros(3, np.float32)}
+    held = replace(variables, arrays=more)
+    require_no_leftovers(held, restore(build_detector(tf1_config(NAME).model), held))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -98,6 +99,55 @@ def test_a_folder_that_is_none(tmp_path):
     with pytest.raises(BadInput, match="no folder of a converted or trained detector") as error:
         reverse(tmp_path, tmp_path / "model.ckpt", [])
     assert "checkpoint/ and pipeline.config" in error.value.fix
+
+
+def test_a_prefix_that_can_be_none_is_refused_before_the_work(converted, tmp_path, monkeypatch):
+    (tmp_path / "model.ckpt").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for prefix in (tmp_path / "model.ckpt", Path("."), Path(".."), Path("")):
+        with pytest.raises(BadInput, match="a checkpoint's prefix, not a folder"):
+            reverse(converted, prefix, [])
+    with pytest.raises(BadInput, match="without .index") as error:
+        reverse(converted, tmp_path / "tf1" / "model.ckpt.index", [])
+    assert error.value.fix == f"give {tmp_path / 'tf1' / 'model.ckpt'}"
+    with pytest.raises(BadInput, match="would be inside a file"):
+        reverse(converted, converted / "report.md" / "model.ckpt", [])
+    before = {file: file.read_bytes() for file in converted.rglob("*") if file.is_file()}
+    for part in ("checkpoint/ckpt-1", "saved_model/variables/variables"):
+        with pytest.raises(BadInput, match="among the files of the detector"):
+            reverse(converted, converted / part, [])
+    assert {file: file.read_bytes() for file in converted.rglob("*") if file.is_file()} == before
+    assert sorted(os.listdir(tmp_path)) == ["converted", "model.ckpt"]
+
+
+def test_nothing_stays_of_the_checkpoint_that_is_replaced(converted, tmp_path):
+    folder = tmp_path / "tf1"
+    folder.mkdir()
+    for part in ("data-00000-of-00002", "data-00001-of-00002", "index", "meta"):
+        (folder / f"model.ckpt.{part}").write_bytes(b"earlier")
+    (folder / "model.ckpt-5.index").write_bytes(b"another")
+    reverse(converted, folder / "model.ckpt", [], proof=False)
+    assert sorted(os.listdir(folder)) == [
+        "model.ckpt-5.index",
+        "model.ckpt.data-00000-of-00001",
+        "model.ckpt.index",
+    ]
+    assert len(read_checkpoint(folder / "model.ckpt")) == 404
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut", "no table"])
+def test_a_damaged_checkpoint_of_the_detector(converted, damage, tmp_path):
+    index = converted / "checkpoint" / "ckpt-1.index"
+    data = index.with_name("ckpt-1.data-00000-of-00001")
+    if damage == "gone":
+        data.unlink()
+    elif damage == "cut":
+        data.write_bytes(data.read_bytes()[:1000])
+    else:
+        index.write_bytes(b"no table")
+    with pytest.raises(BadInput, match="can't be read|0 of its 1 .data files"):
+        reverse(converted, tmp_path / "tf1" / "model.ckpt", [])
+    assert not (tmp_path / "tf1").exists()
 
 
 def test_a_config_of_another_model_writes_nothing(converted, tmp_path):

@@ -90,3 +90,23 @@ def test_no_graph_for_serving(tmp_path):
         builder.save()
     with pytest.raises(BadInput, match=r"no graph with the tag `serve` \(its tags: train\)"):
         read_checkpoint(tmp_path / "model")
+
+
+def test_a_saved_model_and_a_frozen_graph_under_each_others_name(saved_model, tf1_folder, tmp_path):
+    shutil.copy(saved_model / "saved_model.pb", tmp_path / "model.pb")
+    with pytest.raises(BadInput, match="no TensorFlow graph") as error:
+        read_checkpoint(tmp_path / "model.pb")
+    assert "must be called saved_model.pb" in error.value.fix
+    shutil.copy(tf1_folder(NAME) / "frozen_inference_graph.pb", tmp_path / "saved_model.pb")
+    with pytest.raises(BadInput, match="perhaps a frozen graph") as error:
+        read_checkpoint(tmp_path / "saved_model.pb")
+    assert "frozen_inference_graph.pb" in error.value.fix
+
+
+def test_damaged_variables_are_named(saved_model, with_variables):
+    if not with_variables:
+        pytest.skip("a frozen graph has none")
+    data = saved_model / "variables" / "variables.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:1000])
+    with pytest.raises(BadInput, match="can't be read: a file is damaged or cut off"):
+        read_checkpoint(saved_model)

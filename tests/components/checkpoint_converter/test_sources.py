@@ -74,3 +74,21 @@ def test_a_checkpoint_of_nothing_but_bookkeeping(tmp_path):
         tf.compat.v1.train.Saver([step]).save(session, str(tmp_path / "model.ckpt"))
     with pytest.raises(BadInput, match="no model variable"):
         read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["value", "type", "input"])
+def test_a_damaged_node_of_a_frozen_graph(tmp_path, pedestrian, damage):
+    graph_def = tf.compat.v1.GraphDef()
+    graph_def.ParseFromString((pedestrian / "frozen_inference_graph.pb").read_bytes())
+    nodes = {node.name: node for node in graph_def.node}
+    weights = nodes["FeatureExtractor/MobilenetV2/Conv/weights"]
+    if damage == "value":
+        weights.attr["value"].tensor.tensor_content = weights.attr["value"].tensor.tensor_content[:-1]
+    elif damage == "type":
+        weights.attr["value"].tensor.dtype = 99
+    else:
+        convolution = next(node for node in graph_def.node if node.op == "Conv2D")
+        del convolution.input[:]
+    (tmp_path / "model.pb").write_bytes(graph_def.SerializeToString())
+    with pytest.raises(BadInput, match="a node of the graph is damaged"):
+        read_checkpoint(tmp_path / "model.pb")

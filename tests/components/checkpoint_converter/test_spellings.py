@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from components.checkpoint_converter.locate import locate
+from components.checkpoint_converter.spellings import refuse_other_contents
 from detection.errors import BadInput
 
 
@@ -32,3 +33,29 @@ def test_a_web_address(address):
     with pytest.raises(BadInput, match="web address") as error:
         locate(Path(address))
     assert "download it" in error.value.fix
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (b"", "the file is empty"),
+        (b"\x1f\x8b\x08\x00", "the file is compressed"),
+        (b"PK\x03\x04\x14", "the file is compressed"),
+        (b"\xfd7zXZ\x00\x00", "the file is compressed"),
+        (b"\n\n<!DOCTYPE html><html>", "the file is a web page"),
+        (b"\x89HDF\r\n\x1a\n", "the file is a Keras model"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
+    ],
+)
+def test_what_a_file_begins_with(start, what, tmp_path):
+    (tmp_path / "frozen_inference_graph.pb").write_bytes(start)
+    with pytest.raises(BadInput, match=what):
+        refuse_other_contents(tmp_path / "frozen_inference_graph.pb")
+
+
+def test_values_may_begin_with_anything(tmp_path):
+    for start in (b"", b"\x1f\x8b\x08\x00"):
+        (tmp_path / "values").write_bytes(start)
+        refuse_other_contents(tmp_path / "values", any_bytes=True)
+    (tmp_path / "values").write_bytes(b"\n\x08\n\x06weight")
+    refuse_other_contents(tmp_path / "values")

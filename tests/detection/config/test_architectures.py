@@ -55,3 +55,11 @@ def test_nearest_supported() -> None:
     assert nearest_supported("ssd_mobilenet_v2_keras") == "ssd_mobilenet_v2"
     assert nearest_supported("ssd_resnet50_v1_ppn") == "ssd_resnet50_v1_ppn"
     assert nearest_supported("ssd_resnet50_v1_bifpn") == "ssd_resnet50_v1_fpn"
+
+
+def test_the_nearest_whatever_the_case_and_of_the_kind_that_is_asked_for() -> None:
+    assert nearest_supported("SSD_MOBILENET_V2") == "ssd_mobilenet_v2"
+    assert nearest_supported("faster_rcnn_resnet50", "ssd") == "ssd_resnet50_v1_fpn"
+    assert nearest_supported("embedded_ssd_mobilenet_v1", "faster_rcnn").startswith("faster_rcnn_")
+    for name in SUPPORTED:
+        assert nearest_supported(name, "faster_rcnn" if name.startswith("faster_rcnn") else "ssd") == name

@@ -85,3 +85,4 @@ def test_a_model_that_computes_something_else(twin, kind, reason):
     assert twin in error.value.what
     assert error.value.where == f"model.{kind}.feature_extractor"
     assert "TF1 checkpoint" in error.value.fix
+    assert "the nearest that TF1 has is " in error.value.fix

@@ -73,3 +73,52 @@ def test_code_that_needs_a_known_size_says_so(small_config: Any) -> None:
     resizer.min_dimension, resizer.max_dimension = 96, 128
     with pytest.raises(BadInput, match="the code of ssd_spaghettinet must know the size"):
         build_shim(small_config.model)
+
+
+@pytest.mark.parametrize(
+    ("model", "what", "where", "fix"),
+    [
+        (
+            "ssd { num_classes: 1 }",
+            "has no type",
+            "model.ssd.feature_extractor.type",
+            "upcycle architectures",
+        ),
+        (
+            'ssd { feature_extractor { type: "SSD_MobileNet_v2" } }',
+            "none of the TF1 Object Detection API's",
+            "model.ssd.feature_extractor.type",
+            "is ssd_mobilenet_v2",
+        ),
+        (
+            'ssd { feature_extractor { type: "faster_rcnn_resnet50" } }',
+            "is a feature extractor of model.faster_rcnn, and the model is ssd",
+            "model.ssd.feature_extractor.type",
+            "the nearest one of model.ssd is ssd_resnet50_v1_fpn",
+        ),
+        (
+            'faster_rcnn { feature_extractor { type: "ssd_inception_v2" } }',
+            "is a feature extractor of model.ssd, and the model is faster_rcnn",
+            "model.faster_rcnn.feature_extractor.type",
+            "the nearest one of model.faster_rcnn is faster_rcnn_inception_v2",
+        ),
+        (
+            'experimental_model { name: "x" }',
+            "experimental_model is none of the TF1 Object Detection API's models",
+            "model.experimental_model",
+            "the nearest supported feature extractor is",
+        ),
+        (
+            'center_net { feature_extractor { type: "resnet_v2_101" } }',
+            "center_net is none of the TF1 Object Detection API's models, which are ssd and faster_rcnn",
+            "model.center_net",
+            "nearest supported feature extractor is ssd_resnet",
+        ),
+    ],
+)
+def test_what_tf1_has_not_is_refused_plainly(model: str, what: str, where: str, fix: str) -> None:
+    with pytest.raises(BadInput) as error:
+        build_detector(_model(f"model {{ {model} }}"))
+    assert what in error.value.what
+    assert error.value.where == where
+    assert fix in error.value.fix

@@ -139,3 +139,14 @@ def test_a_memory_is_fed_beside_the_image():
     }
     found = detector.fetch(["detection_boxes:0"], images, memory)["detection_boxes:0"]
     np.testing.assert_array_equal(found, [15 + 24 + 4, 15 + 1])
+
+
+def test_a_graph_that_tensorflow_can_not_load(pedestrian):
+    """An op that this TensorFlow has not (tf.contrib's, a plug-in's) is no traceback."""
+    graph_def = load_frozen_graph(pedestrian / "frozen_inference_graph.pb")
+    next(node for node in graph_def.node if node.op == "Relu6").op = "AnOpOfContrib"
+    with pytest.raises(
+        BadInput, match="can't load the graph: Op type not registered 'AnOpOfContrib'"
+    ) as error:
+        FrozenDetector(graph_def, "model.pb")
+    assert error.value.where == "model.pb" and "the checkpoint" in error.value.fix

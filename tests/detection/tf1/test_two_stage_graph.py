@@ -22,6 +22,7 @@ def test_finds_both_stages_of_faster_rcnn(tf1_model) -> None:
         "features": "FirstStageFeatureExtractor/InceptionV2/InceptionV2/Mixed_4e/concat:0",
         "rpn_box_encodings": "FirstStageBoxPredictor/Reshape:0",
         "rpn_objectness_predictions_with_background": "FirstStageBoxPredictor/Reshape_1:0",
+        "anchors": "Reshape:0",
         "proposal_boxes_normalized": "CropAndResize/Reshape:0",
         "refined_box_encodings": "SecondStageBoxPredictor/Reshape:0",
         "class_predictions_with_background": "SecondStageBoxPredictor/Reshape_1:0",
@@ -142,6 +143,7 @@ def test_finds_the_stages_whatever_the_order_of_nodes(build, backwards: bool) ->
         "features": "FirstStageFeatureExtractor/Relu:0",
         "rpn_box_encodings": "FirstStageBoxPredictor/boxes:0",
         "rpn_objectness_predictions_with_background": "FirstStageBoxPredictor/classes:0",
+        "anchors": None,  # these small graphs have none
         "proposal_boxes_normalized": "proposals:0",
         "refined_box_encodings": "SecondStageBoxPredictor/boxes:0",
         "class_predictions_with_background": "SecondStageBoxPredictor/classes:0",
