@@ -26,6 +26,7 @@ from components.checkpoint_converter.restore import (
     count_blocks,
     dropped,
     require_complete,
+    require_finite,
     require_no_leftovers,
     restore,
 )
@@ -120,6 +121,7 @@ def convert(
     restored = mark_fresh(restore(converted, variables), variables.fresh)
     require_complete(restored, variables.path)
     require_no_leftovers(variables, restored)
+    require_finite(converted, variables.path)
     with whole_folder(out) as folder:
         proof = None
         if options.proof:

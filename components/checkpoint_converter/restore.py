@@ -163,6 +163,18 @@ def require_complete(restored: Restored, source: str) -> None:
     )
 
 
+def require_finite(model: Any, source: str) -> None:
+    """BadInput if a variable of the restored `model` holds NaN or infinity: no proof is needed to see it."""
+    broken = [variable for variable in model.weights if not np.isfinite(variable.numpy()).all()]
+    if broken:
+        raise BadInput(
+            f"{len(broken)} variables hold numbers that are not finite (NaN or infinite), such as "
+            f"{tf1_name(broken[0].path, model.name)}",
+            source,
+            "the training went wrong before this checkpoint: give an earlier one",
+        )
+
+
 def require_no_leftovers(variables: TF1Variables, restored: Restored) -> None:
     """BadInput if the source has heads or feature maps that the model has not: it is of a larger model.
 

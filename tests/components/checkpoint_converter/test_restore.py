@@ -12,6 +12,7 @@ from components.checkpoint_converter.restore import (
     count_blocks,
     dropped,
     require_complete,
+    require_finite,
     require_no_leftovers,
     restore,
 )
@@ -117,6 +118,18 @@ def test_values_of_another_type_are_not_rounded_in_silence(tf1_config, variables
     wide = replace(variables, arrays=dict(variables.arrays) | {HEAD: variables[HEAD].astype(np.float64)})
     restored = restore(build_detector(tf1_config(NAME).model), wide)
     assert restored.missing == {HEAD: "float64 in the checkpoint, float32 in the model"}
+
+
+@pytest.mark.parametrize("number", [np.nan, -np.inf])
+def test_numbers_that_are_not_finite_are_refused(tf1_config, variables, number):
+    detector = build_detector(tf1_config(NAME).model)
+    restore(detector, variables)
+    require_finite(detector, "here")
+    broken = variables[HEAD].copy()
+    broken[0, 0, 0, 0] = number
+    restore(detector, replace(variables, arrays=dict(variables.arrays) | {HEAD: broken}))
+    with pytest.raises(BadInput, match=f"1 variables hold numbers that are not finite .* {HEAD}"):
+        require_finite(detector, "here")
 
 
 def test_heads_that_the_model_has_not_are_an_error(tf1_config, variables):
