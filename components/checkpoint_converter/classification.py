@@ -15,7 +15,7 @@ from components.checkpoint_converter.inspect import EXTRACTOR_SCOPE
 from components.checkpoint_converter.restore import Restored
 from components.checkpoint_converter.sources import TF1Variables
 from detection.blocks import block_of
-from detection.errors import BadInput, Failed
+from detection.errors import BadInput
 from detection.tf1.names import tf1_name
 
 # the OD API's second stage counts its repeated units from the start again, slim's classifier goes on counting
@@ -33,7 +33,7 @@ def as_detector(variables: TF1Variables, model: Any, config: Any, notes: list[st
     """All variables of `model`, a built detector: its backbone from the classifier, the rest as it is.
 
     What the classifier has not is named in `fresh`, what the detector does not use in `ignored`. BadInput
-    unless config.train_config asks for a classification checkpoint; Failed if part of the backbone finds no
+    unless config.train_config asks for a classification checkpoint, and if part of the backbone finds no
     value.
     """
     _require_consent(config.train_config, variables.path)
@@ -93,9 +93,9 @@ def _require_consent(train_config: Any, source: str) -> None:
         )
 
 
-def _backbone_lost(lost: dict[str, str], source: str) -> Failed:
+def _backbone_lost(lost: dict[str, str], source: str) -> BadInput:
     first = next(iter(lost))
-    return Failed(
+    return BadInput(
         f"{len(lost)} variables of the backbone found no value; first {first}: {lost[first]}",
         source,
         "give the classification checkpoint of the config's backbone: the same network and depth_multiplier",

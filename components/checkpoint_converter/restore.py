@@ -14,7 +14,7 @@ from components.checkpoint_converter.class_head import carry_rows
 from components.checkpoint_converter.report import TRAINING_STATE, Block, ClassHead, Variable
 from components.checkpoint_converter.sources import TF1Variables
 from detection.blocks import BLOCKS, block_of
-from detection.errors import BadInput, Failed
+from detection.errors import BadInput
 from detection.tf1.names import tf1_name
 
 
@@ -142,7 +142,7 @@ def count_blocks(variables: list[Variable]) -> list[Block]:
 
 
 def require_complete(restored: Restored, source: str) -> None:
-    """Failed if any variable found no value: training would start from a partly random model."""
+    """BadInput if any variable found no value: training would start from a partly random model."""
     if not restored.missing:
         return
     found = Counter(variable.block for variable in restored.loaded + restored.fresh)
@@ -153,7 +153,7 @@ def require_complete(restored: Restored, source: str) -> None:
         if found[block] + lost[block]
     )
     first = min(restored.missing, key=lambda name: BLOCKS.index(block_of(name)))
-    raise Failed(
+    raise BadInput(
         f"{len(restored.missing)} variables of the model found no value (loaded: {counts}); "
         f"first {first}: {restored.missing[first]}",
         source,

@@ -16,7 +16,7 @@ from components.checkpoint_converter.sources import read_checkpoint
 from detection.blocks import block_of
 from detection.builder import build_detector
 from detection.config.pipeline_config import parse_pipeline_config
-from detection.errors import BadInput, Failed
+from detection.errors import BadInput
 from tests.parity.child import run_child
 from tests.parity.od_api_configs import CONFIGS
 
@@ -72,7 +72,7 @@ def test_the_config_must_ask_for_it(classifier, config):
 
 def test_another_backbone_is_refused(classifier, config):
     config.model.ssd.feature_extractor.depth_multiplier *= 2
-    with pytest.raises(Failed, match="variables of the backbone found no value") as error:
+    with pytest.raises(BadInput, match="variables of the backbone found no value") as error:
         as_detector(read_checkpoint(classifier), build_detector(config.model), config, [])
     assert "depth_multiplier" in error.value.fix
 

@@ -262,7 +262,7 @@ def test_a_path_that_tensorflow_takes_for_a_pattern(tf1_folder, tf1_config, tmp_
 
 def test_a_backbone_that_does_not_fit_is_refused(tf1_folder, tf1_config, tmp_path):
     config = tf1_config("ssd_mobilenet_v2")
-    with pytest.raises(Failed, match="backbone 0/260"):
+    with pytest.raises(BadInput, match="backbone 0/260"):
         convert(config, tf1_folder("ssd_mobilenet_v1") / "frozen_inference_graph.pb", tmp_path / "out", [])
     assert os.listdir(tmp_path) == []
 

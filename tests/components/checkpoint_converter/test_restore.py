@@ -19,7 +19,7 @@ from components.checkpoint_converter.restore import (
 from components.checkpoint_converter.reverse import write_tf1_checkpoint
 from components.checkpoint_converter.sources import read_checkpoint
 from detection.builder import build_detector
-from detection.errors import BadInput, Failed
+from detection.errors import BadInput
 
 NAME = "ssdlite_mobilenet_v2"
 HEAD = "BoxPredictor_0/ClassPredictor/weights"
@@ -75,7 +75,7 @@ def test_a_config_of_another_width_is_refused(tf1_config, variables):
     config.model.ssd.feature_extractor.depth_multiplier = 0.5
     restored = restore(build_detector(config.model), variables)
     with pytest.raises(
-        Failed, match=r"variables of the model found no value \(loaded: backbone \d+/260"
+        BadInput, match=r"variables of the model found no value \(loaded: backbone \d+/260"
     ) as error:
         require_complete(restored, "model.ckpt")
     assert "shape (1, 1, 48, 8) in the checkpoint, (1, 1, 48, 16) in the model" in error.value.what
@@ -85,7 +85,8 @@ def test_a_config_of_another_width_is_refused(tf1_config, variables):
 def test_a_variable_that_the_checkpoint_lacks_is_named(tf1_config, variables):
     values = {name: array for name, array in variables.items() if name != HEAD}
     restored = restore(build_detector(tf1_config(NAME).model), values)
-    with pytest.raises(Failed, match=f"1 variables .* class_head 41/42.*first {HEAD}: not in the checkpoint"):
+    wanted = f"1 variables .* class_head 41/42.*first {HEAD}: not in the checkpoint"
+    with pytest.raises(BadInput, match=wanted):
         require_complete(restored, "model.ckpt")
 
 
