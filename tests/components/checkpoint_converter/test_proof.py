@@ -130,16 +130,22 @@ _NMS = "post_processing.batch_non_max_suppression."
         (_other_resizing, "preprocessing"),
         (_other_epsilon, "feature_maps"),
         (_set("anchor_generator.ssd_anchor_generator.min_scale", 0.21), "anchors"),
-        (_set("anchor_generator.ssd_anchor_generator.interpolated_scale_aspect_ratio", 0.9), "anchors"),
+        pytest.param(
+            _set("anchor_generator.ssd_anchor_generator.interpolated_scale_aspect_ratio", 0.9),
+            "anchors",
+            marks=pytest.mark.slow,
+        ),
         (_set("box_coder.faster_rcnn_box_coder.height_scale", 4.0), "box_coder"),
-        (_set("post_processing.score_converter", 2), "score_converter"),
+        pytest.param(_set("post_processing.score_converter", 2), "score_converter", marks=pytest.mark.slow),
         (_set("post_processing.logit_scale", 1.1), "score_converter"),
-        (_set(_NMS + "iou_threshold", 0.05), "non_max_suppression"),
+        pytest.param(_set(_NMS + "iou_threshold", 0.05), "non_max_suppression", marks=pytest.mark.slow),
         (_set(_NMS + "iou_threshold", 0.62), "non_max_suppression"),
         (_set(_NMS + "score_threshold", 0.0), "non_max_suppression"),
-        (_set(_NMS + "score_threshold", 0.5), "non_max_suppression"),
-        (_set(_NMS + "soft_nms_sigma", 0.5), "non_max_suppression"),
-        (_set(_NMS + "max_detections_per_class", 39), "non_max_suppression"),
+        pytest.param(_set(_NMS + "score_threshold", 0.5), "non_max_suppression", marks=pytest.mark.slow),
+        pytest.param(_set(_NMS + "soft_nms_sigma", 0.5), "non_max_suppression", marks=pytest.mark.slow),
+        pytest.param(
+            _set(_NMS + "max_detections_per_class", 39), "non_max_suppression", marks=pytest.mark.slow
+        ),
         (_set(_NMS + "max_total_detections", 41), "non_max_suppression"),
     ],
 )

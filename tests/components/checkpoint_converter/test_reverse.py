@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -30,11 +31,16 @@ from tests.parity.od_api_configs import CONFIGS, DEAD
 NAME = "ssdlite_mobilenet_v2"
 
 
-@pytest.fixture
-def converted(tf1_folder, tf1_config, tmp_path):
-    folder = tmp_path / "converted"
+@pytest.fixture(scope="module")
+def converted_once(tf1_folder, tf1_config, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("once") / "converted"
     convert(tf1_config(NAME), tf1_folder(NAME), folder, [], Options(proof=False))
     return folder
+
+
+@pytest.fixture
+def converted(converted_once, tmp_path):
+    return shutil.copytree(converted_once, tmp_path / "converted")
 
 
 def test_back_and_forth_gives_every_bit_again(converted, tf1_folder, tmp_path):
