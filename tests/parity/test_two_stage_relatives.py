@@ -95,6 +95,7 @@ def test_proves_every_stage(subject: Callable[[str], Subject], config: str) -> N
         "backbone",
         "rpn",
         "rpn",
+        "anchors",
         "proposals",
         *second,
         *["postprocessing"] * 2,
