@@ -33,3 +33,8 @@ class Failed(UpcycleError):
 
 class NoNativeModel(BadInput):
     """A part of a pipeline.config that the native models lack; the OD API's own code may have it."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, for a message of one line; its type where it has no text."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

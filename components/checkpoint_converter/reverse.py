@@ -26,7 +26,7 @@ from detection.builder import build_detector
 from detection.config.keras_twins import is_twin
 from detection.config.pipeline_config import read_pipeline_config, write_pipeline_config
 from detection.detector import Detector
-from detection.errors import BadInput, Failed
+from detection.errors import BadInput, Failed, first_line
 from detection.tf1.frozen_graph import FrozenDetector, load_frozen_graph
 from detection.tf1.names import tf1_name
 from detection.tf1.oracle import find_unread, write_oracle
@@ -137,7 +137,7 @@ def _read(detector: Detector, prefix: Path) -> None:
         read_weights(detector, prefix)
     except (tf.errors.OpError, IndexError, RuntimeError) as error:
         raise BadInput(
-            f"the detector's checkpoint can't be read: {str(error).splitlines()[0]}",
+            f"the detector's checkpoint can't be read: {first_line(error)}",
             str(prefix),
             "copy the folder again, or convert again",
         ) from error

@@ -17,7 +17,7 @@ from components.checkpoint_converter.locate import SAVED_MODEL, SourceFile, loca
 from components.checkpoint_converter.output import require_no_pattern
 from components.checkpoint_converter.tf2_checkpoint import OBJECT_GRAPH_KEY, read_tf2_variables
 from components.checkpoint_converter.v1_format import reader_path
-from detection.errors import BadInput
+from detection.errors import BadInput, first_line
 
 TF2_CHECKPOINT: Literal["tf2_checkpoint"] = "tf2_checkpoint"
 Kind = Literal["checkpoint", "frozen_graph", "saved_model", "tf2_checkpoint"]
@@ -124,7 +124,7 @@ def _read_graph(file: Path, kind: Kind) -> TF1Variables:
         values = optimised.values | frozen_variables(graph_def)
     except (ValueError, TypeError, IndexError) as error:  # a node without its inputs, its value or its type
         raise BadInput(
-            f"a node of the graph is damaged: {(str(error).splitlines() or [type(error).__name__])[0]}",
+            f"a node of the graph is damaged: {first_line(error)}",
             str(file),
             "copy or download it again and compare the size with the original",
         ) from error
@@ -151,7 +151,7 @@ def _read_prefix(source: SourceFile) -> TF1Variables:
         state = {name: reader.get_tensor(name) for name in shapes if is_average_state(name)}
     except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         raise BadInput(
-            f"the checkpoint can't be read: {str(error).splitlines()[0]}",
+            f"the checkpoint can't be read: {first_line(error)}",
             prefix,
             "copy all its files again; they must come from the same save and be complete",
         ) from error

@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from detection.context import FEATURES, VALID, ContextShape
-from detection.errors import BadInput
+from detection.errors import BadInput, first_line
 from detection.export import WITH_CONTEXT
 
 BATCH_SIZE = 8
@@ -50,7 +50,7 @@ class SavedDetector:
             self._model = tf.saved_model.load(str(saved_model))  # keeps the variables alive
         except (OSError, ValueError) as error:
             raise BadInput(
-                f"no SavedModel can be loaded: {str(error).splitlines()[0]}",
+                f"no SavedModel can be loaded: {first_line(error)}",
                 str(saved_model),
                 "pass the directory that holds saved_model.pb and variables/",
             ) from error

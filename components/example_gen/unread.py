@@ -26,12 +26,13 @@ def unread_pictures(options: DataOptions, records: Iterable[ImageRecord]) -> lis
     """
     read = {record.source.path for record in records if isinstance(record.source, FileSource)}
     folders = {posixpath.dirname(path) for path in read}
-    return [*_left_out_by_lists(options, read, folders), *_unread_splits(options, folders)]
+    given = {path for split in ("train", "eval", "test") for path in options.given(split)}
+    return [*_left_out_by_lists(given, read, folders), *_unread_splits(given, folders)]
 
 
-def _left_out_by_lists(options: DataOptions, read: set[str], folders: set[str]) -> Iterable[Finding]:
+def _left_out_by_lists(given: set[str], read: set[str], folders: set[str]) -> Iterable[Finding]:
     """Pictures right beside those that are read, where lists say which are."""
-    lists = [path for split in ("train", "eval", "test") for path in options.given(split) if _is_list(path)]
+    lists = [path for path in given if _is_list(path)]
     if not lists:
         return
     left = sorted(
@@ -54,9 +55,8 @@ def _is_list(path: str) -> bool:
     return is_image_set(path) or (path.lower().endswith(".txt") and file_systems.is_file(path))
 
 
-def _unread_splits(options: DataOptions, folders: set[str]) -> Iterable[Finding]:
+def _unread_splits(given: set[str], folders: set[str]) -> Iterable[Finding]:
     """Folders with pictures that are named as one that is read, but for the split: test2017, train2017."""
-    given = [path for split in ("train", "eval", "test") for path in options.given(split)]
     within = {_within(path) for path in given if not is_pattern(path)}
     for home, rest in sorted({place for folder in folders if (place := _place_of_split(folder))}):
         if not any(_is_below(home, folder) for folder in within):

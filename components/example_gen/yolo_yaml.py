@@ -11,7 +11,7 @@ import yaml
 from components.example_gen import file_systems
 from components.example_gen.fields import text_of
 from components.example_gen.tree import Tree
-from detection.errors import BadInput
+from detection.errors import BadInput, first_line
 
 # Our splits and the keys that mean them.
 SPLIT_KEYS = {"train": ("train",), "eval": ("val", "valid", "validation"), "test": ("test",)}
@@ -116,7 +116,7 @@ def _load(file: str) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2026-13-45 is no date
         mark = getattr(error, "problem_mark", None)
         place = f"{file}:{mark.line + 1}" if mark else file
-        reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+        reason = getattr(error, "problem", None) or first_line(error)
         fix = "correct the YAML at this place, and save it as UTF-8"
         raise BadInput(f"the data.yaml can't be read: {reason}", place, fix) from error
     if not isinstance(data, dict):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from detection.errors import first_line
+
 _UNREADABLE = (OSError, ValueError, LookupError, RuntimeError, tf.errors.OpError)
 
 
@@ -17,7 +19,7 @@ def why_unreadable(prefix: Path) -> str | None:
         for name in reader.get_variable_to_shape_map():
             reader.get_tensor(name)
     except _UNREADABLE as error:
-        return (str(error).splitlines() or [type(error).__name__])[0]
+        return first_line(error)
     return None
 
 

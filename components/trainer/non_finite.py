@@ -17,7 +17,7 @@ from components.trainer.dataset import Groundtruth, NamedBatch
 from components.trainer.state import TrainingState
 from components.trainer.trainable import Batch, DetectorTrainer, Part
 from detection.config.text_files import write_text
-from detection.errors import BadInput, Failed, UpcycleError
+from detection.errors import BadInput, Failed, UpcycleError, first_line
 
 _BEYOND_IMAGE = 0.01  # how far a box may reach out of its image, in parts of it, by rounding
 _NAMES_SHOWN = 3
@@ -61,7 +61,7 @@ class NonFiniteStop(keras.callbacks.Callback):
         try:
             found = examine(self.model, named)
         except (MemoryError, tf.errors.OpError) as error:  # which would hide why the training ends
-            found = Examination(failed=(str(error).splitlines() or [type(error).__name__])[0])
+            found = Examination(failed=first_line(error))
         write_text(json.dumps(_report(step, values, named, found), indent=2), self._dump)
         raise _error(step, values, named, found, self._dump)
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 
 from detection.context import FEATURES, SIDE_INPUTS, ContextShape
-from detection.errors import BadInput
+from detection.errors import BadInput, first_line
 from detection.tf1.decoded_graph import DecodedTensors, find_decoded_tensors
 from detection.tf1.graph_structure import RawTensors, find_raw_tensors, producer
 from detection.tf1.rounding_graph import find_roundings
@@ -178,7 +178,7 @@ def _import(graph_def: tf.compat.v1.GraphDef, source: str) -> None:
         tf.graph_util.import_graph_def(graph_def, name="")
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise BadInput(
-            f"TensorFlow can't load the graph: {str(error).splitlines()[0]}",
+            f"TensorFlow can't load the graph: {first_line(error)}",
             source,
             "give the frozen_inference_graph.pb as export_inference_graph.py wrote it, or the checkpoint",
         ) from error

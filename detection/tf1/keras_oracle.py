@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from detection.errors import BadInput
+from detection.errors import BadInput, first_line
 from detection.tf1 import keras_compat
 from detection.tf1.frozen_graph import INPUT
 from detection.tf1.graph_structure import EXTRACTOR
@@ -61,7 +61,7 @@ def _restore(model: Any, checkpoint: str) -> None:
         status.expect_partial().assert_existing_objects_matched()
     except (AssertionError, ValueError) as error:
         raise BadInput(
-            f"the checkpoint does not fit the config's TF2 model: {str(error).splitlines()[0]}",
+            f"the checkpoint does not fit the config's TF2 model: {first_line(error)}",
             checkpoint,
             "use the pipeline.config the checkpoint was trained with",
         ) from error

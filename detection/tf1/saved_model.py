@@ -12,7 +12,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
 
-from detection.errors import BadInput
+from detection.errors import BadInput, first_line
 
 SAVED_MODEL = "saved_model.pb"
 _SERVE = "serve"
@@ -45,7 +45,7 @@ def saved_model_graph(path: Path) -> tf.compat.v1.GraphDef:
             tf.compat.v1.saved_model.load(session, [_SERVE], str(path.parent))
         except (tf.errors.OpError, OSError, ValueError) as error:
             damaged = isinstance(error, tf.errors.OpError)  # whose first line says nothing of the file
-            reason = "a file is damaged or cut off" if damaged else str(error).splitlines()[0]
+            reason = "a file is damaged or cut off" if damaged else first_line(error)
             raise BadInput(
                 f"the SavedModel's variables can't be read: {reason}",
                 str(path.parent / "variables"),
